@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * emit_vhdl.c - the VHDL of a kernel: entity TOP, and package TOP_tables when it has tables.
+ *
+ * Requires: expanded kernel with stages. One clocked process a stage, in which the stage's logic is variables and what later stages read is
+ * registers: it simulates 19 times faster than a signal for every value, and reads from top to bottom like the network.
+ */
+#include "emit_vhdl.h"
+#include <ctype.h>
+#include <stdlib.h>
+
+#ifndef NNGEN_VERSION
+#define NNGEN_VERSION "0.1"
+#endif
+
+enum { COLUMNS = 110 };
+
+static void version_line(Buf *b, const Vhdl *x) {
+  const char *file = x->d->g ? x->d->g->file : x->d->o->model, *slash = file ? strrchr(file, '/') : NULL;
+  buf_printf(b, "-- Made by nngen %s from %s", NNGEN_VERSION, file ? diag_text(slash ? slash + 1 : file) : "?");
+  if (x->d->g && x->d->g->sha256)
+    buf_printf(b, " (sha256 %.16s)", x->d->g->sha256);
+  buf_puts(b, ". Do not edit: run nngen again.\n");
+}
+
+static const char *format_text(Format f) {
+  return f.W ? mem_printf("%s<%d,%d>", f.is_signed ? "fixed" : "ufixed", f.W, f.I) : "exact";
+}
+
+int vhdl_port_bits(const HirPort *p, int n) {
+  int bits = 0;
+  for (int i = 0; i < n; i++)
+    bits += p[i].n * p[i].fmt.W;
+  return bits;
+}
+
+/* ---- header ---- */
+
+static void header_ports(Buf *b, const char *signal, const HirPort *p, int n) {
+  int low = 0;
+  for (int i = 0; i < n; i++) {
+    buf_printf(b, "--   %-8s %5d downto %-5d %s, %d", signal, low + p[i].n * p[i].fmt.W - 1, low, diag_text(p[i].name), p[i].n);
+    buf_printf(b, " x %s\n", format_text(p[i].fmt));
+    low += p[i].n * p[i].fmt.W;
+  }
+}
+
+static void header(Buf *b, const Vhdl *x) {
+  const Kernel *k = x->k;
+  const char *rule = "--------------------------------------------------------------------------------------------------------------\n";
+  buf_puts(b, rule);
+  version_line(b, x);
+  buf_printf(b, "--\n-- Whole network in parallel: a new sample in every cycle (II = 1), latency %d cycles: what is sampled with\n", vhdl_latency(k));
+  buf_printf(b, "-- in_valid at a rising edge comes out with out_valid %d rising edges later. rst (synchronous, active high)\n", vhdl_latency(k));
+  buf_puts(b, "-- clears the valid bits only. There is no back pressure.\n--\n");
+  buf_puts(b, "-- Elements are packed in ONNX order, element 0 lowest. <W,I>: W bits, I of them integer bits; value = integer * 2^(I-W).\n");
+  header_ports(b, "in_data", k->in_port, k->n_in_ports);
+  header_ports(b, "out_data", k->out_port, k->n_out_ports);
+  if (k->n_layers)
+    buf_puts(b, "--\n-- Layers (name of the elements, node, operators, format):\n");
+  for (int i = 0; i < k->n_layers; i++) {
+    const HirLayer *l = &k->layer[i];
+    buf_printf(b, "--   %-16s %s (%s), %d x %s\n", x->layer_name[i], diag_text(l->name), diag_text(l->op), l->n, format_text(l->fmt));
+  }
+  buf_puts(b, rule);
+}
+
+/* ---- declarations ---- */
+
+typedef struct {
+  bool is_signed;
+  int width, value;
+} Decl;
+
+static int by_type(const void *a, const void *b) {
+  const Decl *p = a, *q = b;
+  if (p->is_signed != q->is_signed)
+    return p->is_signed - q->is_signed;
+  return p->width != q->width ? p->width - q->width : p->value - q->value;
+}
+
+/* "variable a, b, c : signed(17 downto 0);": names of one type together, lines of at most COLUMNS. */
+static void declare(Buf *b, const Vhdl *x, const char *lead, const char *before, Decl *d, int n) {
+  qsort(d, (size_t)n, sizeof *d, by_type);
+  for (int i = 0; i < n;) {
+    Buf line = {0}, type = {0};
+    vhdl_type(&type, d[i].is_signed, d[i].width);
+    buf_printf(&line, "%s%s%s", lead, before, x->name[d[i].value]);
+    int j = i + 1;
+    for (; j < n && d[j].width == d[i].width && d[j].is_signed == d[i].is_signed; j++) {
+      if (line.len + strlen(before) + strlen(x->name[d[j].value]) + type.len + 6 > COLUMNS)
+        break;
+      buf_printf(&line, ", %s%s", before, x->name[d[j].value]);
+    }
+    buf_printf(b, "%s : %s;\n", line.s, type.s);
+    i = j;
+  }
+}
+
+static bool is_variable(const Vhdl *x, int i) {
+  return x->live[i] && !x->folded[i] && x->home[i] > 0;
+}
+
+static bool has_register(const Vhdl *x, int i, int stage) {
+  return x->live[i] && !x->folded[i] && x->home[i] >= 0 && x->home[i] <= stage && x->last[i] > stage;
+}
+
+static Decl *decls(const Vhdl *x, int stage, bool registers, int *n) {
+  Decl *d = mem_array((size_t)x->k->n + 1, sizeof *d);
+  *n = 0;
+  for (int i = 0; i < x->k->n; i++)
+    if (registers ? has_register(x, i, stage) : is_variable(x, i) && x->home[i] == stage)
+      d[(*n)++] = (Decl){hir_signed(&x->k->v[i]), hir_width(&x->k->v[i]), i};
+  return d;
+}
+
+static void signals(Buf *b, const Vhdl *x) {
+  buf_puts(b, "  -- valid(n) belongs to the registers r<n>_*, which stage n writes and stage n + 1 reads.\n");
+  buf_printf(b, "  signal valid : std_logic_vector(0 to %d);\n", x->stages);
+  for (int s = 0; s < x->stages; s++) {
+    int n;
+    Decl *d = decls(x, s, true, &n);
+    if (n)
+      buf_puts(b, "\n");
+    declare(b, x, "  signal ", mem_printf("r%d_", s), d, n);
+  }
+}
+
+/* ---- processes ---- */
+
+static void input_process(Buf *b, const Vhdl *x) {
+  buf_puts(b, "  p_s0_input : process (clk)\n  begin\n    if rising_edge(clk) then\n");
+  for (int i = 0; i < x->k->n; i++) {
+    const HirValue *v = &x->k->v[i];
+    if (v->op != HIR_IN || !has_register(x, i, 0))
+      continue;
+    const HirPort *port = x->k->in_port;
+    int p = 0;
+    while (v->imm >= port[p].first + port[p].n)
+      p++;
+    int low = vhdl_port_bits(port, p) + (v->imm - port[p].first) * port[p].fmt.W;
+    buf_printf(b, "      r0_%s <= %s(in_data(%d downto %d));\n", x->name[i], hir_signed(v) ? "signed" : "unsigned",
+               low + hir_width(v) - 1, low);
+  }
+  buf_puts(b, "    end if;\n  end process p_s0_input;\n\n");
+}
+
+/* p_s<stage>_<layers in it>, as many as fit. */
+static const char *process_name(const Vhdl *x, int stage) {
+  const Kernel *k = x->k;
+  char *name = mem_printf("p_s%d", stage);
+  uint8_t *seen = mem_array((size_t)k->n_layers + 1, 1);
+  for (int i = 0; i < k->n; i++) {
+    int l = k->v[i].layer;
+    if (!is_variable(x, i) || x->home[i] != stage || l < 0 || l >= k->n_layers || seen[l])
+      continue;
+    seen[l] = 1;
+    if (strlen(name) + strlen(x->layer_name[l]) > 60)
+      break;
+    name = mem_printf("%s_%s", name, x->layer_name[l]);
+  }
+  return name;
+}
+
+static void outputs(Buf *b, const Vhdl *x) {
+  buf_puts(b, "\n      -- outputs\n");
+  int low = 0;
+  for (int p = 0; p < x->k->n_out_ports; p++) {
+    const HirPort *port = &x->k->out_port[p];
+    for (int e = 0; e < port->n; e++, low += port->fmt.W) {
+      int value = x->k->out[port->first + e];
+      const HirValue *v = &x->k->v[value];
+      buf_printf(b, "      out_data(%d downto %d) <= std_logic_vector(", low + port->fmt.W - 1, low);
+      if (v->op == HIR_CONST)
+        buf_printf(b, "%s'(", hir_signed(v) ? "signed" : "unsigned"), vhdl_bits(b, (u128)v->lo, port->fmt.W), buf_puts(b, ")");
+      else
+        vhdl_operand(b, x, value, x->stages, hir_signed(v), port->fmt.W);
+      buf_puts(b, ");\n");
+    }
+  }
+}
+
+static void stage_process(Buf *b, const Vhdl *x, int stage) {
+  const Kernel *k = x->k;
+  const char *name = process_name(x, stage);
+  int n;
+  buf_printf(b, "  %s : process (clk)\n", name);
+  Decl *d = decls(x, stage, false, &n);
+  declare(b, x, "    variable ", "", d, n);
+  buf_puts(b, "  begin\n    if rising_edge(clk) then\n");
+  int layer = -1;
+  for (int i = 0; i < k->n; i++) {
+    if (!is_variable(x, i) || x->home[i] != stage)
+      continue;
+    if (k->v[i].layer != layer && k->v[i].layer >= 0) {
+      layer = k->v[i].layer;
+      buf_printf(b, "      -- %s: %s\n", x->layer_name[layer], diag_text(k->layer[layer].op));
+    }
+    vhdl_statement(b, x, i);
+  }
+  bool first = true;
+  for (int i = 0; i < k->n && stage < x->stages; i++) {
+    if (!has_register(x, i, stage))
+      continue;
+    if (first)
+      buf_puts(b, "\n      -- registers\n");
+    first = false;
+    if (x->home[i] == stage)
+      buf_printf(b, "      r%d_%s <= %s;\n", stage, x->name[i], x->name[i]);
+    else
+      buf_printf(b, "      r%d_%s <= r%d_%s;\n", stage, x->name[i], stage - 1, x->name[i]);
+  }
+  if (stage == x->stages)
+    outputs(b, x);
+  buf_printf(b, "    end if;\n  end process %s;\n\n", name);
+}
+
+static void valid_process(Buf *b, const Vhdl *x) {
+  buf_printf(b,
+             "  p_valid : process (clk)\n"
+             "  begin\n"
+             "    if rising_edge(clk) then\n"
+             "      valid <= in_valid & valid(0 to %d);\n"
+             "      if rst = '1' then\n"
+             "        valid <= (others => '0');\n"
+             "      end if;\n"
+             "    end if;\n"
+             "  end process p_valid;\n\n"
+             "  out_valid <= valid(%d);\n\n",
+             x->stages - 1, x->stages);
+}
+
+static bool uses_tables(const Vhdl *x) {
+  for (int i = 0; i < x->k->n; i++)
+    if (x->live[i] && x->k->v[i].op == HIR_LUT)
+      return true;
+  return false;
+}
+
+static void entity(Buf *b, const Vhdl *x) {
+  const char *top = x->d->top;
+  header(b, x);
+  buf_puts(b, "library ieee;\n  use ieee.std_logic_1164.all;\n  use ieee.numeric_std.all;\n");
+  if (uses_tables(x))
+    buf_printf(b, "\nlibrary work;\n  use work.%s_tables.all;\n", top);
+  buf_printf(b, "\nentity %s is\n  port (\n    clk       : in  std_logic;\n    rst       : in  std_logic;\n", top);
+  buf_printf(b, "    in_valid  : in  std_logic;\n    in_data   : in  std_logic_vector(%d downto 0);\n",
+             vhdl_port_bits(x->k->in_port, x->k->n_in_ports) - 1);
+  buf_printf(b, "    out_valid : out std_logic;\n    out_data  : out std_logic_vector(%d downto 0)\n  );\nend entity %s;\n\n",
+             vhdl_port_bits(x->k->out_port, x->k->n_out_ports) - 1, top);
+  buf_printf(b, "architecture rtl of %s is\n\n", top);
+  signals(b, x);
+  buf_puts(b, "\nbegin\n\n");
+  valid_process(b, x);
+  input_process(b, x);
+  for (int s = 1; s <= x->stages; s++)
+    stage_process(b, x, s);
+  buf_puts(b, "end architecture rtl;\n");
+}
+
+/* ---- tables ---- */
+
+static void table(Buf *b, const HirTable *t, const char *name) {
+  bool s = t->lo < 0;
+  int w = hir_width_of(t->lo, t->hi), column = 0;
+  buf_printf(b, "  -- %s\n", t->text ? diag_text(t->text) : t->name);
+  buf_printf(b, "  type t%s is array (0 to %d) of ", name + 1, t->entries - 1);
+  vhdl_type(b, s, w);
+  buf_printf(b, ";\n  constant %s : t%s := (", name, name + 1);
+  for (int i = 0; i < t->entries; i++) {
+    if (column == 0)
+      buf_puts(b, "\n    ");
+    if (t->entries == 1)
+      buf_puts(b, "0 => ");
+    vhdl_bits(b, (u128)(i128)t->word[i], w);
+    buf_puts(b, i + 1 < t->entries ? ", " : "\n  );\n\n");
+    column = column + w + 4 > COLUMNS - w ? 0 : column + (w % 4 ? w : w / 4 + 1) + 4;
+  }
+}
+
+static void tables(Buf *b, const Vhdl *x) {
+  uint8_t *used = mem_array((size_t)x->k->n_tables + 1, 1);
+  for (int i = 0; i < x->k->n; i++)
+    if (x->live[i] && x->k->v[i].op == HIR_LUT)
+      used[x->k->v[i].imm] = 1;
+  version_line(b, x);
+  buf_printf(b, "-- Activation tables of %s, one word an address.\n\n", x->d->top);
+  buf_printf(b, "library ieee;\n  use ieee.std_logic_1164.all;\n  use ieee.numeric_std.all;\n\npackage %s_tables is\n\n", x->d->top);
+  for (int t = 0; t < x->k->n_tables; t++)
+    if (used[t])
+      table(b, &x->k->table[t], x->table_name[t]);
+  buf_printf(b, "end package %s_tables;\n", x->d->top);
+}
+
+void emit_vhdl(const Design *d, Folder *f) {
+  Vhdl x;
+  vhdl_plan(&x, d);
+  Buf *order = folder_add(f, "vhdl/files.txt");
+  if (uses_tables(&x)) {
+    tables(folder_add(f, mem_printf("vhdl/%s_tables.vhd", d->top)), &x);
+    buf_printf(order, "%s_tables.vhd\n", d->top);
+  }
+  entity(folder_add(f, mem_printf("vhdl/%s.vhd", d->top)), &x);
+  buf_printf(order, "%s.vhd\n", d->top);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * emit_vhdl.h - what the parts of the VHDL back end share.
+ *
+ * Stage numbers. hir_pipeline counts stages from 0; in the VHDL stage 0 is the input register and HIR stage s is stage s + 1, so that the
+ * register r<n>_x is what stage n leaves behind and stage n + 1 reads. `home` and `last` below are VHDL stages.
+ */
+#ifndef NNGEN_EMIT_VHDL_H
+#define NNGEN_EMIT_VHDL_H
+
+#include "emit.h"
+
+typedef struct {
+  const Design *d;
+  const Kernel *k;
+  int stages; /* the last stage, whose registers are the outputs */
+  uint8_t *live;
+  bool *folded;            /* a shift or slice that is written inside the expressions that read it */
+  int *home;               /* stage that computes the value; 0 for inputs, -1 for constants */
+  int *last;               /* last stage that reads it: registers r<home>..r<last - 1> carry it */
+  const char **name;       /* of values that are variables or registers */
+  const char **layer_name; /* prefix of the names of a layer's elements */
+  const char **table_name; /* constant in package TOP_tables */
+} Vhdl;
+
+/* Some bits of a variable or register, as a number: (bits [low, low + n) of value `base`, read as signed or unsigned) << shift. */
+typedef struct {
+  int base, low, n, shift;
+  bool is_signed;
+} VhdlRef;
+
+/* emit_vhdl_plan.c: which values are variables, in which stage, for how long they are carried, and what they are called. */
+void vhdl_plan(Vhdl *x, const Design *d);
+VhdlRef vhdl_ref(const Vhdl *x, int value);
+/* Whether value i is a shift or slice, and of what. */
+bool vhdl_wire(const Vhdl *x, int i, VhdlRef *r);
+static inline bool vhdl_carried(const Vhdl *x, int i) { return x->last[i] > x->home[i]; }
+
+/* emit_vhdl_expr.c: expressions. Arithmetic is modulo 2^width, which is exact because the result's interval is proved. */
+
+/* "signed(17 downto 0)" */
+void vhdl_type(Buf *b, bool is_signed, int width);
+/* Constant c (taken modulo 2^width) as a whole right-hand side. */
+void vhdl_const(Buf *b, i128 c, bool is_signed, int width);
+/* Bits of a number, most significant first, in quotes: X"1F" where the width allows. */
+void vhdl_bits(Buf *b, u128 bits, int width);
+/* Value as it stands in `stage`, as an expression of exactly this type and width. */
+void vhdl_operand(Buf *b, const Vhdl *x, int value, int stage, bool is_signed, int width);
+/* The statements that compute value i in its own stage. */
+void vhdl_statement(Buf *b, const Vhdl *x, int i);
+
+#endif

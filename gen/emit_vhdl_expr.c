@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * emit_vhdl_expr.c - expressions and statements of the VHDL, in numeric_std.
+ *
+ * Widening is resize (it extends by the operand's own sign); narrowing is a slice, never resize, which would keep the sign bit. Every slice
+ * is of a name, because VHDL has none of an expression.
+ */
+#include "emit_vhdl.h"
+#include <stdlib.h>
+
+static const char *type_name(bool is_signed) {
+  return is_signed ? "signed" : "unsigned";
+}
+
+void vhdl_type(Buf *b, bool is_signed, int width) {
+  buf_printf(b, "%s(%d downto 0)", type_name(is_signed), width - 1);
+}
+
+/* ---- constants ---- */
+
+/* c modulo 2^width, in the range of the type. */
+static i128 modulo(i128 c, bool is_signed, int width) {
+  u128 r = (u128)c & (((u128)1 << width) - 1);
+  if (is_signed && r >> (width - 1))
+    r -= (u128)1 << width;
+  return (i128)r;
+}
+
+/* VHDL promises integers of 32 bits less the lowest. */
+static bool is_integer(i128 c) {
+  return c <= INT32_MAX && c >= -INT32_MAX;
+}
+
+void vhdl_bits(Buf *b, u128 bits, int width) {
+  char text[160];
+  int n = 0;
+  if (width % 4 == 0) {
+    text[n++] = 'X';
+    text[n++] = '"';
+    for (int i = width - 4; i >= 0; i -= 4)
+      text[n++] = "0123456789ABCDEF"[(int)(bits >> i) & 15];
+  } else {
+    text[n++] = '"';
+    for (int i = width - 1; i >= 0; i--)
+      text[n++] = (bits >> i) & 1 ? '1' : '0';
+  }
+  text[n++] = '"';
+  buf_write(b, text, (size_t)n);
+}
+
+void vhdl_const(Buf *b, i128 c, bool is_signed, int width) {
+  c = modulo(c, is_signed, width);
+  if (c == 0)
+    buf_puts(b, "(others => '0')");
+  else if (is_integer(c))
+    buf_printf(b, "to_%s(%s, %d)", type_name(is_signed), i128_text(c), width);
+  else
+    vhdl_bits(b, (u128)c, width);
+}
+
+/* Constant beside an operator, whose other operand is of this type and width. */
+static void const_beside(Buf *b, i128 c, bool is_signed, int width) {
+  c = modulo(c, is_signed, width);
+  if (is_integer(c)) {
+    buf_puts(b, i128_text(c));
+  } else {
+    buf_printf(b, "%s'(", type_name(is_signed));
+    vhdl_bits(b, (u128)c, width);
+    buf_puts(b, ")");
+  }
+}
+
+/* ---- operands ---- */
+
+static bool is_const(const Vhdl *x, int i) {
+  return x->k->v[i].op == HIR_CONST;
+}
+
+/* The lowest n bits of a reference, of the base's own type. */
+static void put_name(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int n) {
+  if (x->home[r->base] < stage)
+    buf_printf(b, "r%d_", stage - 1);
+  buf_puts(b, x->name[r->base]);
+  if (r->low || n != hir_width(&x->k->v[r->base]))
+    buf_printf(b, "(%d downto %d)", r->low + n - 1, r->low);
+}
+
+static void put_ref(Buf *b, const Vhdl *x, VhdlRef r, int stage, bool is_signed, int width) {
+  if (is_const(x, r.base)) {
+    vhdl_const(b, x->k->v[r.base].lo, is_signed, width);
+    return;
+  }
+  if (r.shift >= width) {
+    vhdl_const(b, 0, is_signed, width);
+    return;
+  }
+  int n = r.n < width - r.shift ? r.n : width - r.shift, close = 0;
+  bool type = hir_signed(&x->k->v[r.base]), grows = n + r.shift < width, resized = n < width;
+  /* as it is read: base's bits -> (their own sign, where that matters) -> resize -> shift -> the type wanted */
+  bool inner = grows ? r.is_signed : type;
+  if ((resized ? inner : type) != is_signed) {
+    buf_printf(b, "%s(", type_name(is_signed));
+    close++;
+  }
+  if (resized && r.shift)
+    buf_puts(b, "shift_left(");
+  if (resized)
+    buf_puts(b, "resize(");
+  if (resized && inner != type)
+    buf_printf(b, "%s(", type_name(inner));
+  put_name(b, x, &r, stage, n);
+  if (resized && inner != type)
+    buf_puts(b, ")");
+  if (resized)
+    buf_printf(b, ", %d)", width);
+  if (resized && r.shift)
+    buf_printf(b, ", %d)", r.shift);
+  if (close)
+    buf_puts(b, ")");
+}
+
+void vhdl_operand(Buf *b, const Vhdl *x, int value, int stage, bool is_signed, int width) {
+  put_ref(b, x, vhdl_ref(x, value), stage, is_signed, width);
+}
+
+/* Whether an operator extends the operand by itself, given that its other operand has the full width. */
+static bool extends_itself(const Vhdl *x, int value, bool is_signed, int width) {
+  VhdlRef r = vhdl_ref(x, value);
+  return !is_const(x, r.base) && r.shift == 0 && r.n <= width && r.is_signed == is_signed && hir_signed(&x->k->v[r.base]) == is_signed;
+}
+
+static int own_width(const Vhdl *x, int value) {
+  VhdlRef r = vhdl_ref(x, value);
+  return r.n + r.shift;
+}
+
+/* An operand of + or - of which `shift` more bits are to be shifted in; `full`: it must have the full width itself. */
+static void term(Buf *b, const Vhdl *x, int value, int shift, int stage, bool is_signed, int width, bool full) {
+  if (shift == 0 && !full && extends_itself(x, value, is_signed, width)) {
+    vhdl_operand(b, x, value, stage, is_signed, own_width(x, value));
+  } else if (shift == 0) {
+    vhdl_operand(b, x, value, stage, is_signed, width);
+  } else if (shift >= width) {
+    buf_printf(b, "to_%s(0, %d)", type_name(is_signed), width);
+  } else {
+    buf_puts(b, "shift_left(");
+    vhdl_operand(b, x, value, stage, is_signed, width);
+    buf_printf(b, ", %d)", shift);
+  }
+}
+
+static void sum(Buf *b, const Vhdl *x, int i) {
+  const HirValue *v = &x->k->v[i];
+  bool s = hir_signed(v), minus = v->op == HIR_SUB;
+  int w = hir_width(v), stage = x->home[i], a = v->arg[0], c = v->arg[1];
+  int sa = v->imm < 0 ? -v->imm : 0, sc = v->imm > 0 ? v->imm : 0;
+  if (is_const(x, a)) {
+    const_beside(b, sa > 126 ? 0 : (i128)((u128)x->k->v[a].lo << sa), s, w);
+    buf_puts(b, minus ? " - " : " + ");
+    term(b, x, c, sc, stage, s, w, true);
+    return;
+  }
+  if (is_const(x, c)) {
+    i128 value = modulo(sc > 126 ? 0 : (i128)((u128)x->k->v[c].lo << sc), s, w);
+    /* "- 5" rather than "+ -5", which VHDL does not even parse */
+    if (value < 0 && value > -((i128)1 << (w - 1)))
+      value = -value, minus = !minus;
+    term(b, x, a, sa, stage, s, w, true);
+    buf_puts(b, minus ? " - " : " + ");
+    bool sign = value < 0 && is_integer(value);
+    buf_puts(b, sign ? "(" : "");
+    const_beside(b, value, s, w);
+    buf_puts(b, sign ? ")" : "");
+    return;
+  }
+  bool a_full = sa || !extends_itself(x, a, s, w) || own_width(x, a) == w;
+  bool c_full = sc || !extends_itself(x, c, s, w) || own_width(x, c) == w;
+  term(b, x, a, sa, stage, s, w, a_full || !c_full);
+  buf_puts(b, minus ? " - " : " + ");
+  term(b, x, c, sc, stage, s, w, c_full);
+}
+
+static void negation(Buf *b, const Vhdl *x, int i) {
+  const HirValue *v = &x->k->v[i];
+  buf_puts(b, hir_signed(v) ? "-" : "unsigned(-");
+  vhdl_operand(b, x, v->arg[0], x->home[i], true, hir_width(v));
+  buf_puts(b, hir_signed(v) ? "" : ")");
+}
+
+/* Operand at its own width, as a signed number where `is_signed` asks for one (an unsigned one grows by a bit). */
+static int own_operand(Buf *b, const Vhdl *x, int value, int stage, bool is_signed) {
+  int w = own_width(x, value) + (is_signed && !vhdl_ref(x, value).is_signed);
+  vhdl_operand(b, x, value, stage, is_signed, w);
+  return w;
+}
+
+/* The product is computed at the width numeric_std gives it; resize cuts no more than copies of the sign, as the interval is proved. */
+static void product(Buf *b, const Vhdl *x, int i) {
+  const HirValue *v = &x->k->v[i];
+  Buf p = {0};
+  bool s = vhdl_ref(x, v->arg[0]).is_signed || vhdl_ref(x, v->arg[1]).is_signed;
+  int w = own_operand(&p, x, v->arg[0], x->home[i], s);
+  buf_puts(&p, " * ");
+  w += own_operand(&p, x, v->arg[1], x->home[i], s);
+  const char *open = s == hir_signed(v) ? "" : hir_signed(v) ? "signed(" : "unsigned(";
+  if (w != hir_width(v))
+    buf_printf(b, "resize(%s%s%s, %d)", open, p.s, *open ? ")" : "", hir_width(v));
+  else
+    buf_printf(b, "%s%s%s", open, p.s, *open ? ")" : "");
+}
+
+static void lookup(Buf *b, const Vhdl *x, int i) {
+  const HirValue *v = &x->k->v[i];
+  const HirTable *t = &x->k->table[v->imm];
+  int w = hir_width(v);
+  if (hir_signed(v) != (t->lo < 0))
+    buf_printf(b, "%s(", type_name(hir_signed(v)));
+  buf_printf(b, "%s(to_integer(", x->table_name[v->imm]);
+  own_operand(b, x, v->arg[0], x->home[i], false);
+  buf_puts(b, "))");
+  if (w != hir_width_of(t->lo, t->hi))
+    buf_printf(b, "(%d downto 0)", w - 1);
+  if (hir_signed(v) != (t->lo < 0))
+    buf_puts(b, ")");
+}
+
+/* ---- comparisons ---- */
+
+static void put_index(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int high, int low) {
+  if (x->home[r->base] < stage)
+    buf_printf(b, "r%d_", stage - 1);
+  if (high == low)
+    buf_printf(b, "%s(%d)", x->name[r->base], r->low + low);
+  else
+    buf_printf(b, "%s(%d downto %d)", x->name[r->base], r->low + high, r->low + low);
+}
+
+/* "not all of these bits are `bit`" */
+static void put_not_all(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int high, int low, int bit) {
+  bool convert = bit && high != low && !hir_signed(&x->k->v[r->base]);
+  buf_puts(b, convert ? "signed(" : "");
+  put_index(b, x, r, stage, high, low);
+  buf_puts(b, convert ? ")" : "");
+  buf_puts(b, high == low ? (bit ? " = '0'" : " = '1'") : bit ? " /= -1" : " /= 0");
+}
+
+/* x < -2^n and x > 2^n - 1 look at the bits above n only: no carry chain, which synthesis does not always find out by itself (24 to 16 bits
+ * saturated, yosys for Xilinx 7: 28 LUT and 2 CARRY4 as comparisons, 17 LUT this way). */
+static bool bit_test(Buf *b, const Vhdl *x, VhdlRef r, int stage, char op, i128 c) {
+  i128 power = op == '<' ? -c : c + 1;
+  if (r.shift || power < 0 || (power & (power - 1)) || (op == '<' && !r.is_signed))
+    return false;
+  int top = r.n - 1, low = power ? hir_width_of(power, power) - 1 : r.n;
+  if (r.is_signed) {
+    put_index(b, x, &r, stage, top, top);
+    buf_puts(b, op == '<' ? " = '1'" : " = '0'");
+  }
+  if (power == 0)
+    return true;
+  if (r.is_signed)
+    buf_puts(b, " and ");
+  put_not_all(b, x, &r, stage, top - r.is_signed, low, op == '<');
+  return true;
+}
+
+static void compare_const(Buf *b, const Vhdl *x, int value, int stage, char op, i128 c) {
+  VhdlRef r = vhdl_ref(x, value);
+  i128 power = op == '<' ? -c : c + 1;
+  bool within = power < (i128)1 << (r.n - (r.is_signed || r.n > 126)); /* else never true, or never false: no bits to look at */
+  if (within && bit_test(b, x, r, stage, op, c))
+    return;
+  bool s = r.is_signed || c < 0;
+  int w = own_operand(b, x, value, stage, s);
+  buf_printf(b, " %c ", op);
+  int wc = hir_width_of(c, c) + (s && c >= 0);
+  const_beside(b, c, s, wc > w ? wc : w);
+}
+
+static void less(Buf *b, const Vhdl *x, int a, int c, int stage) {
+  if (is_const(x, c)) {
+    compare_const(b, x, a, stage, '<', x->k->v[c].lo);
+  } else if (is_const(x, a)) {
+    compare_const(b, x, c, stage, '>', x->k->v[a].lo);
+  } else {
+    bool s = vhdl_ref(x, a).is_signed || vhdl_ref(x, c).is_signed;
+    own_operand(b, x, a, stage, s);
+    buf_puts(b, " < ");
+    own_operand(b, x, c, stage, s);
+  }
+}
+
+static void assign(Buf *b, const Vhdl *x, int i, int value) {
+  const HirValue *v = &x->k->v[i];
+  buf_printf(b, "        %s := ", x->name[i]);
+  vhdl_operand(b, x, value, x->home[i], hir_signed(v), hir_width(v));
+  buf_puts(b, ";\n");
+}
+
+static void assign_const(Buf *b, const Vhdl *x, int i, i128 c) {
+  const HirValue *v = &x->k->v[i];
+  buf_printf(b, "        %s := ", x->name[i]);
+  vhdl_const(b, c, hir_signed(v), hir_width(v));
+  buf_puts(b, ";\n");
+}
+
+static void select_smaller(Buf *b, const Vhdl *x, int i) {
+  const HirValue *v = &x->k->v[i];
+  bool min = v->op == HIR_MIN;
+  buf_puts(b, "      if ");
+  less(b, x, v->arg[0], v->arg[1], x->home[i]);
+  buf_puts(b, " then\n");
+  assign(b, x, i, v->arg[min ? 0 : 1]);
+  buf_puts(b, "      else\n");
+  assign(b, x, i, v->arg[min ? 1 : 0]);
+  buf_puts(b, "      end if;\n");
+}
+
+static void clamp(Buf *b, const Vhdl *x, int i) {
+  const HirValue *v = &x->k->v[i], *a = &x->k->v[v->arg[0]];
+  const char *word = "if";
+  if (v->lo == v->hi) {
+    assign_const(b, x, i, v->lo);
+    return;
+  }
+  if (a->lo < v->bound_lo) {
+    buf_printf(b, "      %s ", word);
+    compare_const(b, x, v->arg[0], x->home[i], '<', v->bound_lo);
+    buf_puts(b, " then\n");
+    assign_const(b, x, i, v->bound_lo);
+    word = "elsif";
+  }
+  if (a->hi > v->bound_hi) {
+    buf_printf(b, "      %s ", word);
+    compare_const(b, x, v->arg[0], x->home[i], '>', v->bound_hi);
+    buf_puts(b, " then\n");
+    assign_const(b, x, i, v->bound_hi);
+    word = "elsif";
+  }
+  if (!strcmp(word, "if")) {
+    assign(b, x, i, v->arg[0]);
+    return;
+  }
+  buf_puts(b, "      else\n");
+  assign(b, x, i, v->arg[0]);
+  buf_puts(b, "      end if;\n");
+}
+
+static void mux(Buf *b, const Vhdl *x, int i) {
+  const HirValue *v = &x->k->v[i];
+  VhdlRef r = vhdl_ref(x, v->arg[0]);
+  buf_puts(b, "      if ");
+  put_index(b, x, &r, x->home[i], 0, 0);
+  buf_puts(b, " = '1' then\n");
+  assign(b, x, i, v->arg[1]);
+  buf_puts(b, "      else\n");
+  assign(b, x, i, v->arg[2]);
+  buf_puts(b, "      end if;\n");
+}
+
+void vhdl_statement(Buf *b, const Vhdl *x, int i) {
+  const HirValue *v = &x->k->v[i];
+  switch (v->op) {
+  case HIR_MIN:
+  case HIR_MAX: select_smaller(b, x, i); return;
+  case HIR_CLAMP: clamp(b, x, i); return;
+  case HIR_MUX: mux(b, x, i); return;
+  case HIR_LT:
+    buf_puts(b, "      if ");
+    less(b, x, v->arg[0], v->arg[1], x->home[i]);
+    buf_printf(b, " then\n        %s := \"1\";\n      else\n        %s := \"0\";\n      end if;\n", x->name[i], x->name[i]);
+    return;
+  default: break;
+  }
+  buf_printf(b, "      %s := ", x->name[i]);
+  switch (v->op) {
+  case HIR_ADD:
+  case HIR_SUB: sum(b, x, i); break;
+  case HIR_NEG: negation(b, x, i); break;
+  case HIR_MUL: product(b, x, i); break;
+  case HIR_LUT: lookup(b, x, i); break;
+  case HIR_SHL:
+  case HIR_SHR:
+  case HIR_WRAP: {
+    VhdlRef r = vhdl_ref(x, v->arg[0]); /* a wrap into more bits extends */
+    vhdl_wire(x, i, &r);
+    put_ref(b, x, r, x->home[i], hir_signed(v), hir_width(v));
+    break;
+  }
+  default: abort(); /* QUANT was expanded; inputs and constants are no statements */
+  }
+  buf_puts(b, ";\n");
+}

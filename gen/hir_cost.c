@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hir_cost.c - what hardware a kernel needs: counted (adders, carry-chain bits, multipliers, table and register bits) and estimated (LUT, FF, DSP, BRAM
+ * of a 7-series FPGA, fitted to yosys synth_xilinx on this project's models; tests/bench prints the deviation).
+ */
+#include "hir.h"
+#include <math.h>
+
+/* Lowest bits that are always zero. */
+static int trailing_zeros(const Kernel *k, int a) {
+  const HirValue *v = &k->v[a];
+  if (v->op == HIR_SHL)
+    return v->imm + trailing_zeros(k, v->arg[0]);
+  if (v->op == HIR_CONST) {
+    int n = 0;
+    for (i128 c = v->lo; c && !(c & 1); c >>= 1)
+      n++;
+    return v->lo ? n : 126;
+  }
+  return 0;
+}
+
+int hir_adder_bits(const Kernel *k, const HirValue *v) {
+  if (v->op == HIR_NEG)
+    return hir_width(v) - trailing_zeros(k, v->arg[0]) > 0 ? hir_width(v) - trailing_zeros(k, v->arg[0]) : 0;
+  if (v->op != HIR_ADD && v->op != HIR_SUB)
+    return 0;
+  int a = trailing_zeros(k, v->arg[0]) + (v->imm < 0 ? -v->imm : 0), b = trailing_zeros(k, v->arg[1]) + (v->imm > 0 ? v->imm : 0);
+  /* below the lowest bit of b, a passes through; below that of a, b does in an addition only */
+  int pass = v->op == HIR_ADD && a > b ? a : b;
+  int bits = hir_width(v) - pass;
+  return bits > 1 ? bits : 1;
+}
+
+static int64_t estimate_luts(const Kernel *k, const HirValue *v) {
+  int w = hir_width(v), wa = v->arg[0] >= 0 ? hir_width(&k->v[v->arg[0]]) : 0, wb = v->arg[1] >= 0 ? hir_width(&k->v[v->arg[1]]) : 0;
+  switch (v->op) {
+  case HIR_ADD:
+  case HIR_SUB:
+  case HIR_NEG: return hir_adder_bits(k, v);
+  case HIR_LT: return (wa > wb ? wa : wb) / 2 + 1;
+  case HIR_MUX: return w;
+  case HIR_MIN:
+  case HIR_MAX: return k->v[v->arg[1]].op == HIR_CONST && k->v[v->arg[1]].lo == 0 ? (w + 1) / 2 : w + (wa > wb ? wa : wb) / 2;
+  case HIR_CLAMP: return w + (wa - w + 4) / 5;
+  case HIR_LUT: return k->table[v->imm].entries <= 64 ? w : (int64_t)w * k->table[v->imm].entries / 64 * 5 / 4;
+  default: return 0;
+  }
+}
+
+static int dsp_count(int wa, int wb) { /* DSP48E1: 25 x 18 signed */
+  if (wa < wb) {
+    int t = wa;
+    wa = wb, wb = t;
+  }
+  return ((wa + 23) / 24) * ((wb + 16) / 17);
+}
+
+HirCost hir_cost(const Kernel *k, int layer) {
+  HirCost c = {0};
+  int *depth = mem_array((size_t)k->n + 1, sizeof *depth), *last_use = mem_array((size_t)k->n + 1, sizeof *last_use);
+  for (int i = 0; i < k->n; i++)
+    last_use[i] = k->v[i].stage;
+  for (int i = 0; i < k->n; i++)
+    for (int j = 0; j < 3; j++)
+      if (k->v[i].arg[j] >= 0 && last_use[k->v[i].arg[j]] < k->v[i].stage)
+        last_use[k->v[i].arg[j]] = k->v[i].stage;
+  for (int i = 0; i < k->n_out; i++)
+    last_use[k->out[i]] = k->n_stages; /* leaves registered */
+  for (int i = 0; i < k->n; i++) {
+    const HirValue *v = &k->v[i];
+    bool adder = v->op == HIR_ADD || v->op == HIR_SUB || v->op == HIR_NEG;
+    for (int j = 0; j < 3; j++)
+      if (v->arg[j] >= 0 && depth[v->arg[j]] > depth[i])
+        depth[i] = depth[v->arg[j]];
+    depth[i] += adder;
+    if (layer >= 0 && v->layer != layer)
+      continue;
+    if (depth[i] > c.depth)
+      c.depth = depth[i];
+    c.adders += adder;
+    c.adder_bits += hir_adder_bits(k, v);
+    c.luts += estimate_luts(k, v);
+    if (v->op == HIR_MUL) {
+      c.mults++;
+      c.dsps += dsp_count(hir_width(&k->v[v->arg[0]]), hir_width(&k->v[v->arg[1]]));
+    }
+    if (v->op == HIR_LUT)
+      c.lut_entries_bits += (int64_t)k->table[v->imm].entries * hir_width(v);
+    if (v->op != HIR_CONST)
+      c.reg_bits += (int64_t)(last_use[i] - v->stage + (v->op == HIR_IN)) * hir_width(v);
+  }
+  c.ffs = c.reg_bits + (layer < 0 ? k->n_stages + 1 : 0);
+  return c;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lower.h - from the float Graph with formats to hardware IR: the last place where float is known.
+ */
+#ifndef NNGEN_LOWER_H
+#define NNGEN_LOWER_H
+
+#include "quant.h"
+
+/* One tensor element: integer value v stands for v * 2^-frac. */
+typedef struct {
+  int v;
+  int frac;
+} Num;
+
+struct Lower {
+  const Graph *g;
+  const Options *o;
+  const Config *config;
+  Kernel *k;
+  Num **num; /* by tensor id: elements; NULL before they are made */
+  /* of the node being lowered */
+  const Node *node;
+  LayerConfig lc;
+  Round round;
+  Overflow overflow;
+  int site; /* -1 until something of this node may overflow */
+};
+
+/* Elements of an input tensor; constants come quantised to the format that quant.c gave them. */
+const Num *lower_in(Lower *l, const Tensor *t);
+/* Room for the elements of an output tensor. */
+Num *lower_out(Lower *l, const Tensor *t);
+/* x at `frac` binary places exactly (frac >= x.frac). */
+int num_align(Lower *l, Num x, int frac);
+/* x rounded and limited to the tensor's format (unchanged when the tensor is exact), counted under the node. */
+Num num_quant(Lower *l, Num x, const Tensor *t);
+/* The constant in the layer's weight format: slopes, bounds. Warns once a node when it does not fit. */
+Num num_const(Lower *l, double c);
+/* Exact sum, difference, product, larger. */
+Num num_add(Lower *l, Num a, Num b);
+Num num_sub(Lower *l, Num a, Num b);
+Num num_mul(Lower *l, Num a, Num b);
+Num num_max(Lower *l, Num a, Num b);
+Num num_min(Lower *l, Num a, Num b);
+/* The elements of `in` that are combined along an axis: element number of member i of group j. */
+typedef struct {
+  int64_t groups, members;
+  int64_t inner; /* elements between members */
+} Axis;
+Axis lower_axis(const Tensor *t, int64_t axis);
+int64_t lower_axis_at(Axis a, int64_t group, int64_t member);
+/* Integer that c becomes in the format; *fits is cleared when it is out of range. NaN becomes 0, infinities saturate. */
+int64_t quant_const(double c, Format f, Round round, Overflow overflow, bool *fits);
+
+/* One function for each operator that computes; op_table.def names them. */
+#define OP(id, since, min_in, max_in, max_out, kind, infer, eval, lower, note) LOWER_DECLARE(lower)
+#define LOWER_DECLARE(fn) void fn(Lower *l, const Node *n);
+#define NONE lower_none
+#include "op_table.def"
+#undef NONE
+#undef OP
+#undef LOWER_DECLARE
+
+/* lower.c: the whole graph. Formats must be assigned (quant.h). */
+Kernel *lower_graph(const Graph *g, const Options *o, const Config *config);
+
+/* ---- table.c: activation tables, correctly rounded by MPFR ---- */
+
+/* A one-variable function to 200 bits: f(x) less its linear part, by operator and its attributes. */
+typedef struct {
+  OpId op;
+  double alpha, gamma; /* Elu, Celu, Swish: alpha; Selu: both */
+  bool tanh_form;      /* Gelu */
+  double neg, pos;     /* linear part: neg * x below 0, pos * x from 0 on */
+} TableFn;
+TableFn table_fn(const Node *n);
+/* Deviation from the linear part at x = q * 2^-frac, as an integer of `out_frac` places in the given rounding, limited to +-2^46. */
+int64_t table_word(const TableFn *f, int64_t q, int frac, int out_frac, Round round);
+/* The same as double, for choosing ranges. */
+double table_value(const TableFn *f, double x);
+
+#endif

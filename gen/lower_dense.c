@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lower_dense.c - exact sums and products: Gemm, MatMul, element-wise arithmetic, reductions.
+ */
+#include "lower.h"
+#include <math.h>
+#include <stdlib.h>
+
+static const McmOptions *mcm_options(const Lower *l) {
+  static McmOptions opt;
+  const char *d = l->o->depth;
+  opt.max_depth_extra = !d || !strcmp(d, "auto") ? 2 : !strcmp(d, "min") ? 0 : (int)strtol(d, NULL, 10);
+  return &opt;
+}
+
+/* y[cols] = x[rows] * w[rows][cols] + bias[cols], w constant: one adder graph. w and bias are given as Num of constants; bias may be NULL. */
+static void const_product(Lower *l, int rows, int cols, const Num *x, const Num *w, const Num *bias, Num *y) {
+  Kernel *k = l->k;
+  int frac = 0;
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < cols; j++)
+      if (x[i].frac + w[i * cols + j].frac > frac || (i == 0 && j == 0))
+        frac = x[i].frac + w[i * cols + j].frac;
+  for (int j = 0; bias && j < cols; j++)
+    frac = bias[j].frac > frac ? bias[j].frac : frac;
+  int64_t *m = mem_array((size_t)rows * (size_t)cols + 1, sizeof *m);
+  int *xv = mem_array((size_t)rows + 1, sizeof *xv), *yv = mem_array((size_t)cols + 1, sizeof *yv);
+  i128 *b = mem_array((size_t)cols + 1, sizeof *b);
+  for (int i = 0; i < rows; i++) {
+    xv[i] = x[i].v;
+    for (int j = 0; j < cols; j++) {
+      int up = frac - x[i].frac - w[i * cols + j].frac;
+      i128 c = k->v[w[i * cols + j].v].lo;
+      if (c && (up > 62 || hir_width_of(c, c < 0 ? 0 : c) + up > 63)) {
+        diag_error(EXIT_UNSUPPORTED, l->node, "formats of its inputs are too far apart (%d bits)", up);
+        return;
+      }
+      m[i * cols + j] = c ? (int64_t)(c * ((i128)1 << up)) : 0;
+    }
+  }
+  for (int j = 0; bias && j < cols; j++)
+    b[j] = k->v[hir_shl(k, bias[j].v, frac - bias[j].frac)].lo;
+  hir_mcm(k, rows, cols, m, xv, bias ? b : NULL, yv, mcm_options(l));
+  for (int j = 0; j < cols; j++)
+    y[j] = (Num){yv[j], frac};
+}
+
+/* Both operands known at run time: a multiplier a product. */
+static void run_time_product(Lower *l, int rows, int cols, const Num *x, const Num *w, const Num *bias, Num *y) {
+  for (int j = 0; j < cols; j++) {
+    Num sum = bias ? bias[j] : (Num){hir_const(l->k, 0), 0};
+    for (int i = 0; i < rows; i++)
+      sum = num_add(l, sum, num_mul(l, x[i], w[i * cols + j]));
+    y[j] = sum;
+  }
+}
+
+/* y[m][n] = a[m][k] * b[k][n] + bias[m][n] (bias may be NULL); strides say how a and b lie in memory. */
+static void product(Lower *l, int M, int K, int N, const Num *a, int64_t a_row, int64_t a_col, bool a_const, const Num *b, int64_t b_row, int64_t b_col,
+                    bool b_const, const Num *bias, Num *y) {
+  Num *x = mem_array((size_t)(M > N ? M : N) * (size_t)K + 1, sizeof *x), *w = mem_array((size_t)K * (size_t)(M > N ? M : N) + 1, sizeof *w);
+  Num *t = mem_array((size_t)(M > N ? M : N) + 1, sizeof *t), *c = mem_array((size_t)(M > N ? M : N) + 1, sizeof *c);
+  if (a_const && !b_const) { /* y^T = b^T a^T: the constant is the matrix, each column of b a vector */
+    for (int k = 0; k < K; k++)
+      for (int m = 0; m < M; m++)
+        w[k * M + m] = a[m * a_row + k * a_col];
+    for (int n = 0; n < N; n++) {
+      for (int k = 0; k < K; k++)
+        x[k] = b[k * b_row + n * b_col];
+      for (int m = 0; bias && m < M; m++)
+        c[m] = bias[m * N + n];
+      const_product(l, K, M, x, w, bias ? c : NULL, t);
+      for (int m = 0; m < M; m++)
+        y[m * N + n] = t[m];
+    }
+    return;
+  }
+  for (int k = 0; k < K; k++)
+    for (int n = 0; n < N; n++)
+      w[k * N + n] = b[k * b_row + n * b_col];
+  for (int m = 0; m < M; m++) {
+    for (int k = 0; k < K; k++)
+      x[k] = a[m * a_row + k * a_col];
+    (b_const ? const_product : run_time_product)(l, K, N, x, w, bias ? bias + m * N : NULL, y + m * N);
+  }
+}
+
+static void quant_all(Lower *l, const Tensor *t) {
+  Num *y = l->num[t->id];
+  for (int64_t i = 0; i < tensor_count(t); i++)
+    y[i] = num_quant(l, y[i], t);
+}
+
+/* Element of `from` that broadcasting puts at element e of `to`. */
+static int64_t broadcast(const Tensor *from, const Tensor *to, int64_t e) {
+  int64_t at = 0, stride = 1;
+  for (int i = to->rank - 1; i >= 0; i--) {
+    int64_t pos = e % to->dim[i];
+    e /= to->dim[i];
+    int j = i - (to->rank - from->rank);
+    if (j < 0)
+      continue;
+    at += from->dim[j] == 1 ? 0 : pos * stride;
+    stride *= from->dim[j];
+  }
+  return at;
+}
+
+void lower_gemm(Lower *l, const Node *n) {
+  const Tensor *A = n->in[0], *B = n->in[1], *C = n->n_in > 2 ? n->in[2] : NULL, *Y = n->out[0];
+  bool ta = attr_int(n, "transA", 0), tb = attr_int(n, "transB", 0);
+  if (attr_float(n, "alpha", 1) != 1 || (C && attr_float(n, "beta", 1) != 1)) {
+    diag_error(EXIT_UNSUPPORTED, n, "alpha and beta other than 1 with run-time operands");
+    return;
+  }
+  int M = (int)Y->dim[0], N = (int)Y->dim[1], K = (int)A->dim[ta ? 0 : 1];
+  const Num *a = lower_in(l, A), *b = lower_in(l, B), *c = C ? lower_in(l, C) : NULL;
+  Num *y = lower_out(l, Y), *bias = NULL;
+  if (C) {
+    bias = mem_array((size_t)M * (size_t)N + 1, sizeof *bias);
+    for (int64_t e = 0; e < (int64_t)M * N; e++)
+      bias[e] = c[broadcast(C, Y, e)];
+  }
+  bool late = C && !C->value; /* a bias that is no constant is added afterwards */
+  product(l, M, K, N, a, ta ? 1 : K, ta ? M : 1, A->value, b, tb ? 1 : N, tb ? K : 1, B->value, late ? NULL : bias, y);
+  for (int64_t e = 0; late && e < (int64_t)M * N; e++)
+    y[e] = num_add(l, y[e], bias[e]);
+  quant_all(l, Y);
+}
+
+void lower_matmul(Lower *l, const Node *n) {
+  const Tensor *A = n->in[0], *B = n->in[1], *Y = n->out[0];
+  const Num *a = lower_in(l, A), *b = lower_in(l, B);
+  Num *y = lower_out(l, Y);
+  int K = (int)A->dim[A->rank - 1], M = A->rank > 1 ? (int)A->dim[A->rank - 2] : 1, N = B->rank > 1 ? (int)B->dim[B->rank - 1] : 1;
+  int64_t batches = tensor_count(Y) / ((int64_t)M * N);
+  /* leading dimensions broadcast: seen as tensors of matrices */
+  Tensor head_a = *A, head_b = *B, head_y = *Y;
+  head_a.rank = A->rank > 2 ? A->rank - 2 : 0;
+  head_b.rank = B->rank > 2 ? B->rank - 2 : 0;
+  head_y.rank = head_a.rank > head_b.rank ? head_a.rank : head_b.rank;
+  for (int64_t i = 0; i < batches; i++) {
+    int64_t ia = broadcast(&head_a, &head_y, i), ib = broadcast(&head_b, &head_y, i);
+    product(l, M, K, N, a + ia * M * K, K, 1, A->value, b + ib * K * N, N, 1, B->value, NULL, y + i * M * N);
+  }
+  quant_all(l, Y);
+}
+
+static void element_wise(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
+  const Tensor *Y = n->out[0];
+  Num *y = lower_out(l, Y);
+  for (int64_t e = 0; e < tensor_count(Y); e++) {
+    Num r = lower_in(l, n->in[0])[broadcast(n->in[0], Y, e)];
+    for (int i = 1; i < n->n_in; i++)
+      r = f(l, r, lower_in(l, n->in[i])[broadcast(n->in[i], Y, e)]);
+    y[e] = num_quant(l, r, Y);
+  }
+}
+
+void lower_add(Lower *l, const Node *n) { element_wise(l, n, num_add); }
+void lower_sub(Lower *l, const Node *n) { element_wise(l, n, num_sub); }
+void lower_sum(Lower *l, const Node *n) { element_wise(l, n, num_add); }
+void lower_mul(Lower *l, const Node *n) { element_wise(l, n, num_mul); }
+void lower_max(Lower *l, const Node *n) { element_wise(l, n, num_max); }
+void lower_min(Lower *l, const Node *n) { element_wise(l, n, num_min); }
+
+void lower_div(Lower *l, const Node *n) {
+  (void)l; /* pass_fold_affine made constant divisors products */
+  diag_error(EXIT_UNSUPPORTED, n, "division by a value known only at run time; divide by a constant or use Softmax/Normalizer");
+}
+
+void lower_neg(Lower *l, const Node *n) {
+  const Num *x = lower_in(l, n->in[0]);
+  Num *y = lower_out(l, n->out[0]);
+  for (int64_t e = 0; e < tensor_count(n->out[0]); e++)
+    y[e] = num_quant(l, (Num){hir_neg(l->k, x[e].v), x[e].frac}, n->out[0]);
+}
+
+void lower_pow(Lower *l, const Node *n) {
+  const Tensor *p = n->in[1];
+  for (int64_t i = 0; !p->value || i < tensor_count(p); i++)
+    if (!p->value || p->value[i] != 2) {
+      diag_error(EXIT_UNSUPPORTED, n, "only the constant exponent 2");
+      return;
+    }
+  const Num *x = lower_in(l, n->in[0]);
+  Num *y = lower_out(l, n->out[0]);
+  for (int64_t e = 0; e < tensor_count(n->out[0]); e++) {
+    Num v = x[broadcast(n->in[0], n->out[0], e)];
+    y[e] = num_quant(l, num_mul(l, v, v), n->out[0]);
+  }
+}
+
+/* Which axes a Reduce* node runs over, as a bit set. */
+static unsigned reduce_axes(const Node *n) {
+  const Tensor *t = n->in[0], *axes = n->n_in > 1 ? n->in[1] : NULL;
+  unsigned set = 0;
+  for (int64_t i = 0; axes && axes->value && i < tensor_count(axes); i++)
+    set |= 1u << (int)(axes->value[i] < 0 ? axes->value[i] + t->rank : axes->value[i]);
+  if (!set && !attr_int(n, "noop_with_empty_axes", 0))
+    set = (1u << t->rank) - 1;
+  return set;
+}
+
+/* A balanced tree of f over the members of each output element; their number comes back. */
+static int64_t reduce(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
+  const Tensor *X = n->in[0], *Y = n->out[0];
+  const Num *x = lower_in(l, X);
+  Num *y = lower_out(l, Y);
+  unsigned axes = reduce_axes(n);
+  int64_t outs = tensor_count(Y), ins = tensor_count(X), members = ins / (outs ? outs : 1);
+  Num *group = mem_array((size_t)ins + 1, sizeof *group);
+  int64_t *filled = mem_array((size_t)outs + 1, sizeof *filled);
+  for (int64_t e = 0; e < ins; e++) {
+    int64_t rest = e, at = 0, stride = 1;
+    for (int i = X->rank - 1; i >= 0; i--) {
+      if (!(axes >> i & 1)) {
+        at += rest % X->dim[i] * stride;
+        stride *= X->dim[i];
+      }
+      rest /= X->dim[i];
+    }
+    group[at * members + filled[at]++] = x[e];
+  }
+  for (int64_t o = 0; o < outs; o++) {
+    Num *g = group + o * members;
+    for (int64_t left = members; left > 1; left = (left + 1) / 2)
+      for (int64_t i = 0; i < left / 2; i++) {
+        Num r = f(l, g[2 * i], g[2 * i + 1]);
+        g[i] = r;
+        if (i == left / 2 - 1 && left % 2)
+          g[left / 2] = g[left - 1];
+      }
+    y[o] = g[0];
+  }
+  return members;
+}
+
+void lower_reduce_sum(Lower *l, const Node *n) {
+  reduce(l, n, num_add);
+  quant_all(l, n->out[0]);
+}
+
+void lower_reduce_mean(Lower *l, const Node *n) {
+  int64_t members = reduce(l, n, num_add);
+  Num *y = l->num[n->out[0]->id];
+  int shift = 0;
+  while ((int64_t)1 << shift < members)
+    shift++;
+  /* 1/members with 20 bits beyond the output's precision, or exactly when it is a power of two */
+  bool exact = (int64_t)1 << shift == members;
+  int frac = exact ? shift : shift + (n->out[0]->exact ? 20 : n->out[0]->fmt.W + 4);
+  Num c = {hir_const(l->k, (i128)llround(ldexp(1.0 / (double)members, frac))), frac};
+  for (int64_t i = 0; i < tensor_count(n->out[0]); i++)
+    y[i] = num_quant(l, exact ? (Num){y[i].v, y[i].frac + shift} : num_mul(l, y[i], c), n->out[0]);
+}
+
+void lower_reduce_max(Lower *l, const Node *n) {
+  reduce(l, n, n->op == OP_ReduceMax ? num_max : num_min);
+  quant_all(l, n->out[0]);
+}

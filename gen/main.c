@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * main.c - the whole compiler on one page.
+ *
+ *   model.onnx -> Graph (float) -> formats -> Kernel (integers) -> C, VHDL, test benches, report
+ *
+ * Every pass reports all it finds wrong; stop_on_errors() ends the run with the exit code of the worst.
+ */
+#include "passes.h"
+#include "quant.h"
+#include "report.h"
+#include "lower.h"
+#include "verify.h"
+#include "vectors.h"
+#include <stdlib.h>
+
+enum { MAX_PASSES = 32 };
+static PassTime times[MAX_PASSES];
+static int n_times;
+static double pass_started;
+
+static void stop_on_errors(void) {
+  fflush(stdout);
+  if (diag_errors())
+    exit(diag_status());
+}
+
+/* Ends a pass: its time, its dump, its errors. */
+static void done(const Options *o, const char *pass, const Graph *g, const Kernel *k) {
+  times[n_times++] = (PassTime){pass, now_s() - pass_started};
+  stop_on_errors();
+  if (o->verbose)
+    fprintf(stderr, "%-10s %8.3f s\n", pass, times[n_times - 1].seconds);
+  if (k)
+    hir_check(k);
+  if (o->dump && !strcmp(o->dump, pass)) {
+    if (k)
+      hir_print(k, stdout);
+    else
+      graph_dump(g, stdout);
+    exit(fflush(stdout) ? EXIT_FILES : 0);
+  }
+  pass_started = now_s();
+}
+
+static void refuse_what_is_missing(const Options *o) {
+  if (o->target & TARGET_HLS)
+    diag_error(EXIT_UNSUPPORTED, NULL, "--target=%s: HLS C++ is not emitted in this version; use --target=vhdl or --target=c", o->target == TARGET_ALL ? "all" : "hls");
+  if (!strcmp(o->mode, "stream"))
+    diag_error(EXIT_UNSUPPORTED, NULL, "--mode=stream is not supported in this version; use --mode=parallel");
+  if (o->reuse > 1)
+    diag_error(EXIT_UNSUPPORTED, NULL, "--reuse above 1 is not supported in this version; every product has its own hardware");
+  if (o->channels > 1)
+    diag_error(EXIT_UNSUPPORTED, NULL, "--channels above 1 is not supported in this version");
+}
+
+/* ONNX file to float graph with static shapes. */
+static Graph *front_end(const Options *o) {
+  Graph *g = onnx_read(o->model, o->n_dims, o->dims);
+  done(o, "read", g, NULL);
+  pass_check_ops(g);
+  pass_upgrade(g);
+  done(o, "upgrade", g, NULL);
+  pass_infer_fold(g);
+  done(o, "infer", g, NULL);
+  pass_fuse(g);
+  done(o, "fuse", g, NULL);
+  pass_fold_affine(g);
+  done(o, "fold", g, NULL);
+  pass_dead(g);
+  done(o, "dead", g, NULL);
+  return g;
+}
+
+/* Float graph to integers, proved widths. */
+static Kernel *middle(Graph *g, const Options *o, const Samples *s) {
+  Config *config = config_read(o->config);
+  if (o->prune >= 0)
+    pass_prune(g, o->prune);
+  if (o->merge >= 0)
+    pass_merge(g, o->merge);
+  done(o, "prune", g, NULL);
+  quant_assign(g, o, config, s);
+  config_warn_unused(config);
+  Kernel *k = lower_graph(g, o, config);
+  stop_on_errors();
+  hir_affine(k);
+  hir_check_overflow(k);
+  done(o, "lower", g, k);
+  return k;
+}
+
+/* What the emitters print: QUANT expanded, dead values gone, registers placed. */
+static Kernel *back(const Kernel *lowered, const Options *o) {
+  Kernel *k = hir_expand(lowered);
+  hir_affine(k);
+  k = hir_clean(k);
+  done(o, "expand", NULL, k);
+  hir_pipeline(k, o->clock_ns);
+  done(o, "pipeline", NULL, k);
+  return k;
+}
+
+static void emit(const Design *d, const Samples *s, const Comparison *c) {
+  const Options *o = d->o;
+  Folder folder = {0};
+  emit_c(d, &folder);
+  if (o->target & TARGET_VHDL)
+    emit_vhdl(d, &folder);
+  emit_tb(d, &folder);
+  emit_folder(d, &folder);
+  done(o, "emit", NULL, NULL);
+  report_json(folder_add(&folder, "report.json"), d, s, c, n_times, times);
+  folder_write(&folder, o->out_dir, o->force);
+  done(o, "write", NULL, NULL);
+}
+
+int main(int argc, char **argv) {
+  bool finished;
+  Options o = options_parse(argc, argv, &finished);
+  stop_on_errors();
+  if (finished)
+    return 0;
+  if (o.compare_a) {
+    report_compare(o.compare_a, o.compare_b, &o);
+    return diag_status();
+  }
+  pass_started = now_s();
+  diag_set_file(o.model);
+  refuse_what_is_missing(&o);
+  Design d = {.top = o.top, .o = &o};
+  Samples *samples = NULL;
+  Comparison *comparison = NULL;
+  Vectors vectors;
+  size_t dot = strlen(o.model);
+  if (dot > 4 && !strcmp(o.model + dot - 4, ".hir")) {
+    Kernel *k = hir_read(o.model);
+    stop_on_errors();
+    d.top = k->name;
+    d.k = back(k, &o);
+    vectors = vectors_random(d.k);
+  } else {
+    Graph *g = front_end(&o);
+    samples = samples_read(g, &o);
+    done(&o, "calibrate", g, NULL);
+    if (o.info) {
+      report_info(g, samples, &o);
+      return 0;
+    }
+    d.g = g;
+    Kernel *lowered = middle(g, &o, samples);
+    d.k = back(lowered, &o);
+    int64_t *raw = mem_array(samples->n * (size_t)samples->n_in + 1, sizeof *raw);
+    comparison = compare_run(g, lowered, &o, samples, raw);
+    compare_labels(d.k, &o, samples, comparison);
+    compare_warn(g, lowered, comparison, samples);
+    compare_limit(&o, comparison);
+    done(&o, "compare", g, NULL);
+    vectors = vectors_from(d.k, samples, raw, comparison->out);
+    if (o.verbose || o.verify)
+      compare_print(lowered, comparison, stdout);
+  }
+  d.vec = &vectors;
+  done(&o, "vectors", NULL, NULL);
+  emit(&d, samples, comparison);
+  if (o.verify)
+    verify(&d);
+  stop_on_errors();
+  if (!o.quiet)
+    summary(&d, comparison);
+  return 0;
+}

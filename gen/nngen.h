@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * nngen.h - the Graph: the network as ONNX means it, float, every shape static.
+ *
+ *   onnx_read -> Graph -> pass_* -> Graph -> quant -> lower -> hir.h
+ *
+ * A Graph owns nothing: all its parts live in the arena (base.h). Element order is ONNX order (row-major, last axis fastest).
+ */
+#ifndef NNGEN_NNGEN_H
+#define NNGEN_NNGEN_H
+
+#include "base.h"
+
+enum { MAX_RANK = 8 };
+
+/* ONNX TensorProto.DataType; the values are the standard's. */
+typedef enum {
+  DT_UNDEFINED = 0,
+  DT_FLOAT = 1,
+  DT_UINT8 = 2,
+  DT_INT8 = 3,
+  DT_UINT16 = 4,
+  DT_INT16 = 5,
+  DT_INT32 = 6,
+  DT_INT64 = 7,
+  DT_STRING = 8,
+  DT_BOOL = 9,
+  DT_FLOAT16 = 10,
+  DT_DOUBLE = 11,
+  DT_UINT32 = 12,
+  DT_UINT64 = 13,
+  DT_BFLOAT16 = 16
+} DataType;
+
+/* How an operator takes part in hardware; op_table.def gives each operator one of these. */
+typedef enum {
+  KIND_FOLD,   /* compile time only: must have become a constant before lowering (Shape, ConstantOfShape, Range, ...) */
+  KIND_MOVE,   /* elements are moved, copied or padded, never computed (Reshape, Transpose, Slice, Concat, Gather, ...) */
+  KIND_LINEAR, /* exact sums and products (Gemm, MatMul, Add, Mul, ...) */
+  KIND_PWL,    /* exact piecewise linear (Relu, Clip, LeakyRelu, ...) */
+  KIND_TABLE,  /* one-variable function, by table (Sigmoid, Tanh, Gelu, ...) */
+  KIND_NORM,   /* Softmax, LogSoftmax, Normalizer */
+  KIND_SELECT  /* ArgMax: indices, not values */
+} OpKind;
+
+typedef enum {
+  OP_UNKNOWN,
+#define OP(id, ...) OP_##id,
+#include "op_table.def"
+#undef OP
+  OP_COUNT
+} OpId;
+
+typedef struct Node Node;
+typedef struct Tensor Tensor;
+typedef struct Graph Graph;
+typedef struct Lower Lower; /* lower.h */
+
+/* Static facts of an operator: one row of op_table.def. */
+typedef struct {
+  OpId id;
+  const char *name;   /* ONNX op_type */
+  int since;          /* oldest opset understood */
+  int min_in, max_in; /* arity after pass_upgrade; max_in -1: any */
+  int max_out;        /* -1: any */
+  OpKind kind;
+  /* Sets dtype and shape of every output (and `value`, when known from shapes alone, as for Shape). Inputs are inferred already, arity is
+   * checked, absent optional inputs are NULL. On a fault: diag_error and false. */
+  bool (*infer)(Graph *g, Node *n);
+  /* Float meaning. in[i]/out[i]: elements of n->in[i]/n->out[i] as double, shapes as inferred; in[i] is NULL where the input is absent.
+   * Integer dtypes are held in doubles too; integer division truncates as ONNX says. NULL for ops that `infer` computes. */
+  void (*eval)(const Node *n, const double *const *in, double *const *out);
+  /* Emits the hardware IR of the node (lower.h). NULL for KIND_FOLD; KIND_MOVE is lowered generically by running eval on element numbers. */
+  void (*lower)(Lower *l, const Node *n);
+} OpInfo;
+
+extern const OpInfo op_info[OP_COUNT];
+/* The row of an op_type in the given domain ("", "ai.onnx" or "ai.onnx.ml"); OP_UNKNOWN when there is none. */
+OpId op_find(const char *domain, const char *name);
+/* --list-ops */
+void op_list(FILE *f);
+
+typedef enum { ATTR_FLOAT, ATTR_INT, ATTR_STRING, ATTR_FLOATS, ATTR_INTS, ATTR_STRINGS, ATTR_TENSOR, ATTR_OTHER } AttrType;
+
+typedef struct {
+  const char *name;
+  AttrType type;
+  double f;
+  int64_t i;
+  const char *s; /* NUL-terminated copy; embedded NULs are refused by the reader */
+  int n;         /* length of the lists */
+  double *floats;
+  int64_t *ints;
+  const char **strings;
+  Tensor *tensor; /* constant */
+} Attr;
+
+/* A number format: the value is integer * 2^-(W-I), ap_fixed<W,I> (signed) or ap_ufixed<W,I>. W = 0: none assigned. */
+typedef struct {
+  int W, I;
+  bool is_signed;
+} Format;
+
+struct Tensor {
+  const char *name; /* ONNX value name, as in the file (print through diag_text) */
+  int id;           /* index in Graph.tensors */
+  DataType dtype;
+  int rank; /* -1: not inferred yet */
+  int64_t dim[MAX_RANK];
+  double *value;  /* constant elements; NULL: computed at run time */
+  Node *producer; /* NULL: graph input or constant */
+  Format fmt;     /* what the tensor is stored in; set by quant.c */
+  bool exact;     /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
+};
+
+struct Node {
+  OpId op;
+  const char *op_type, *domain, *name; /* name is never empty: "<op_type>_<index>" when the file has none */
+  int index;                           /* position in the file, from 0 */
+  int opset;                           /* version of the node's domain */
+  int n_in, n_out;
+  Tensor **in;  /* NULL: optional input left out */
+  Tensor **out; /* NULL: output left out */
+  int n_attr;
+  Attr *attr;
+};
+
+struct Graph {
+  const char *file; /* path */
+  const char *sha256;
+  const char *producer; /* producer_name producer_version */
+  int opset;            /* default domain */
+  int n_in, n_out;
+  Tensor **in, **out; /* run-time inputs only (initializers listed as inputs are not here) */
+  int n_nodes, cap_nodes;
+  Node **node; /* topologically sorted */
+  int n_tensors, cap_tensors;
+  Tensor **tensor;
+};
+
+/* ---- graph.c ---- */
+
+/* Elements of a shape; 1 for a scalar. Overflow was ruled out at inference (<= 2^31 elements a tensor). */
+int64_t tensor_count(const Tensor *t);
+Tensor *graph_tensor(Graph *g, const char *name, DataType dtype); /* new tensor, rank -1 */
+Tensor *graph_const(Graph *g, const char *name, DataType dtype, int rank, const int64_t *dim, const double *value); /* copies value */
+/* New node in front of `before` (NULL: at the end), op found by name. The caller fills in/out; producers of out are set here. */
+Node *graph_insert(Graph *g, const Node *before, const char *op_type, const char *name, int n_in, Tensor **in, int n_out, Tensor **out);
+void graph_remove(Graph *g, Node *n);
+/* Every use of `from` (nodes' inputs, graph outputs) becomes `to`. */
+void graph_replace(Graph *g, Tensor *from, Tensor *to);
+/* Takes out a node whose only output equals its first input. False, and nothing done, where it has to stay: from a graph input or a constant
+ * (or another output) straight to a graph output. A graph output keeps its name. */
+bool graph_bypass(Graph *g, Node *n);
+/* Uses of a tensor: node inputs plus graph outputs; *only (may be NULL) gets the consumer when a single node uses it once. */
+int graph_uses(const Graph *g, const Tensor *t, Node **only);
+bool graph_is_output(const Graph *g, const Tensor *t);
+const Attr *node_attr(const Node *n, const char *name);
+int64_t attr_int(const Node *n, const char *name, int64_t otherwise);
+double attr_float(const Node *n, const char *name, double otherwise);
+const char *attr_string(const Node *n, const char *name, const char *otherwise);
+/* Sets (adds or replaces) an integer, or a float attribute. */
+void attr_set_int(Node *n, const char *name, int64_t v);
+void attr_set_float(Node *n, const char *name, double v);
+/* "float32", "int64", ...; "?" for what ONNX does not define. */
+const char *dtype_name(DataType t);
+bool dtype_is_float(DataType t);
+/* Checks the invariants that passes rely on: sorted, producers right, shapes inferred (when `inferred`), constants have values; aborts with a
+ * message in an internal error otherwise (a bug of nngen, not of the model). */
+void graph_check(const Graph *g, bool inferred);
+/* --dump: one line a node. */
+void graph_dump(const Graph *g, FILE *f);
+/* Weights and biases (float constants that nodes read), multiply-accumulates of one inference. */
+int64_t graph_params(const Graph *g);
+int64_t graph_macs(const Graph *g);
+
+/* ---- front end ---- */
+
+/* Values of symbolic dimensions, from --dim. */
+typedef struct {
+  const char *name;
+  int64_t value;
+} DimValue;
+
+/* Reads and checks a model file: wire scan (onnx_scan.h), protobuf-c under a memory budget, then a Graph in topological order. Symbolic or
+ * missing dimensions get their --dim value, a leading one 1. NULL after diag_error (EXIT_FILES, EXIT_INVALID, EXIT_UNSUPPORTED). */
+Graph *onnx_read(const char *path, int n_dims, const DimValue *dims);
+/* The same from memory; `path` names it in messages, and its folder is where external data may lie. */
+Graph *onnx_read_mem(const char *path, const void *bytes, size_t n, int n_dims, const DimValue *dims);
+
+/* Every unknown operator, one error each (EXIT_UNSUPPORTED). */
+void pass_check_ops(Graph *g);
+enum { OPSET_NEWEST = 25 }; /* of the default domain, accepted and produced by pass_upgrade */
+
+/* Old opset forms become the newest: attributes turned inputs (Clip, Squeeze, Slice, Pad, Split, ...), Softmax < 13 with its flattening,
+ * ai.onnx.ml operators as plain ones (LinearClassifier, LinearRegressor, Scaler, Normalizer), Dropout and Identity removed. */
+void pass_upgrade(Graph *g);
+/* Shape inference and constant folding in one sweep (shapes depend on folded values and the other way round). */
+void pass_infer_fold(Graph *g);
+/* Activations that exporters write as several nodes become one: Swish, HardSwish, HardSigmoid, Gelu (erf and tanh forms), Mish, Softplus.
+ * Requires shapes; run before pass_fold_affine, which would take the patterns apart. */
+void pass_fuse(Graph *g);
+/* After pass_dead: what is left at run time but can only be compiled away (KIND_FOLD), each an EXIT_UNSUPPORTED; NaN and infinite weights,
+ * each an EXIT_NUMERIC. */
+void pass_check_static(Graph *g);
+/* BatchNormalization and constant Mul/Add/Sub/Div after a Gemm/MatMul/Conv of which they are the only consumer go into its weights
+ * and bias; those left over become Mul + Add. MatMul + constant Add stays two nodes (quant.c keeps the sum exact). */
+void pass_fold_affine(Graph *g);
+/* Nodes and tensors that reach no output. */
+void pass_dead(Graph *g);
+
+/* ---- float evaluator (eval.c): the float model that everything is compared with ---- */
+
+typedef struct Eval Eval;
+Eval *eval_new(const Graph *g);
+/* One sample: in = all graph inputs concatenated; afterwards eval_value(e, t) gives any tensor's elements. */
+void eval_run(Eval *e, const double *in);
+const double *eval_value(const Eval *e, const Tensor *t);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * options.c - parsing, help, man page and completion from options.def.
+ */
+#include "options.h"
+#include "quant.h"
+#include "version.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct {
+  Options o;
+  bool done;
+  int cap_dims;
+  const char *name; /* of the option being set, for messages */
+} Parse;
+
+static void bad(Parse *p, const char *arg, const char *want) {
+  diag_error(EXIT_USAGE, NULL, "%s=%s: %s", p->name, diag_text(arg), want);
+}
+
+static int choice(Parse *p, const char *arg, const char *names) {
+  int at = 0;
+  for (const char *s = names; *s; at++) {
+    size_t n = strcspn(s, "|");
+    if (strlen(arg) == n && !strncmp(arg, s, n))
+      return at;
+    s += n + (s[n] == '|');
+  }
+  bad(p, arg, mem_printf("must be one of %s", names));
+  return 0;
+}
+
+static long whole(Parse *p, const char *arg, long lo, long hi) {
+  char *end;
+  errno = 0;
+  long v = strtol(arg, &end, 10);
+  if (end == arg || *end || errno || v < lo || v > hi) {
+    bad(p, arg, mem_printf("must be a whole number from %ld to %ld", lo, hi));
+    return lo;
+  }
+  return v;
+}
+
+static double real(Parse *p, const char *arg, double lo, double hi) {
+  char *end;
+  double v = strtod(arg, &end);
+  if (end == arg || *end || !(v >= lo && v <= hi)) {
+    bad(p, arg, mem_printf("must be a number from %g to %g", lo, hi));
+    return lo;
+  }
+  return v;
+}
+
+static void set_target(Parse *p, const char *a) {
+  static const int bit[] = {TARGET_VHDL, TARGET_HLS, TARGET_C, TARGET_ALL};
+  p->o.target = bit[choice(p, a, "vhdl|hls|c|all")];
+}
+static void set_q(Parse *p, const char *a) {
+  Format f;
+  if (!format_parse(a, &f, &p->o.auto_I))
+    bad(p, a, "must be W,I or W,auto with W from 1 to 48 and I from -48 to 64, as in --q=16,6");
+  else
+    p->o.W = f.W, p->o.I = f.I;
+}
+static void set_round(Parse *p, const char *a) { p->o.round = (Round)choice(p, a, "trn|rnd|rne"); }
+static void set_overflow(Parse *p, const char *a) { p->o.overflow = (Overflow)choice(p, a, "sat|wrap|error"); }
+static void set_config(Parse *p, const char *a) { p->o.config = a; }
+static void set_data(Parse *p, const char *a) { p->o.data = a; }
+static void set_labels(Parse *p, const char *a) { p->o.labels = a; }
+static void set_mode(Parse *p, const char *a) {
+  choice(p, a, "parallel|stream|auto");
+  p->o.mode = a;
+}
+static void set_reuse(Parse *p, const char *a) { p->o.reuse = (int)whole(p, a, 1, 1 << 24); }
+static void set_channels(Parse *p, const char *a) { p->o.channels = (int)whole(p, a, 1, 1 << 16); }
+static void set_clock(Parse *p, const char *a) { p->o.clock_ns = real(p, a, 0.1, 1e6); }
+static void set_depth(Parse *p, const char *a) {
+  if (strcmp(a, "auto") && strcmp(a, "min"))
+    whole(p, a, -1, 1000);
+  p->o.depth = a;
+}
+static void set_prune(Parse *p, const char *a) { p->o.prune = real(p, a, 0, 1); }
+static void set_merge(Parse *p, const char *a) { p->o.merge = real(p, a, 0, 2); }
+static void set_dim(Parse *p, const char *a) {
+  const char *eq = strrchr(a, '=');
+  if (!eq || eq == a) {
+    bad(p, a, "must be NAME=N");
+    return;
+  }
+  p->o.dims = mem_grow(p->o.dims, p->o.n_dims, &p->cap_dims, sizeof *p->o.dims);
+  p->o.dims[p->o.n_dims++] = (DimValue){mem_strndup(a, (size_t)(eq - a)), whole(p, eq + 1, 1, 1 << 24)};
+}
+static void set_top(Parse *p, const char *a) {
+  if (strcmp(ident(a), a))
+    bad(p, a, mem_printf("must be an identifier in VHDL and C, as %s", ident(a)));
+  p->o.top = a;
+}
+static void set_out(Parse *p, const char *a) {
+  if (!*a)
+    bad(p, a, "must name a folder");
+  p->o.out_dir = a;
+}
+static void set_force(Parse *p, const char *a) { (void)a, p->o.force = true; }
+static void set_verify(Parse *p, const char *a) { (void)a, p->o.verify = true; }
+static void set_max_error(Parse *p, const char *a) { p->o.max_error = real(p, a, 0, 1e30); }
+static void set_info(Parse *p, const char *a) { (void)a, p->o.info = true; }
+static void set_compare(Parse *p, const char *a) { p->o.compare_a = a; }
+static void set_diagnostics(Parse *p, const char *a) { diag_set_json(p->o.json = choice(p, a, "text|json") == 1); }
+static void set_dump(Parse *p, const char *a) {
+  choice(p, a, "read|upgrade|infer|fuse|fold|dead|prune|lower|expand|pipeline");
+  p->o.dump = a;
+}
+static void set_verbose(Parse *p, const char *a) { (void)a, p->o.verbose = true; }
+static void set_quiet(Parse *p, const char *a) { (void)a, diag_set_quiet(p->o.quiet = true); }
+static void set_list_ops(Parse *p, const char *a) {
+  (void)a;
+  op_list(stdout);
+  p->done = true;
+}
+static void set_version(Parse *p, const char *a) {
+  (void)a;
+  printf("nngen %s\n", NNGEN_VERSION);
+  p->done = true;
+}
+static void set_help(Parse *p, const char *a);
+
+static const struct {
+  const char *name, *arg;
+  void (*set)(Parse *, const char *);
+  const char *help;
+} table[] = {
+#define OPT(name, arg, set, help) {name, arg, set, help},
+#include "options.def"
+#undef OPT
+};
+enum { OPTIONS = sizeof table / sizeof *table };
+
+static const char *dashes(int i) {
+  return strlen(table[i].name) == 1 && !(table[i].arg && table[i].name[0] == 'q') ? "-" : "--";
+}
+
+static void help_text(void) {
+  printf("nngen %s: a trained network as ONNX becomes hardware\n\n  nngen MODEL.onnx [options]\n\n", NNGEN_VERSION);
+  for (int i = 0; i < OPTIONS; i++) {
+    char left[64];
+    snprintf(left, sizeof left, "%s%s%s%s", dashes(i), table[i].name, !table[i].arg ? "" : strlen(table[i].name) == 1 && table[i].name[0] == 'o' ? " " : strcmp(table[i].name, "compare") && strcmp(table[i].name, "dim") ? "=" : " ",
+             table[i].arg ? table[i].arg : "");
+    printf("  %-30s %s\n", left, table[i].help);
+  }
+  puts("\nExit status: 0 done, 1 usage, 2 model invalid, 3 not supported, 4 numeric contract, 5 files and system, 6 verification mismatch");
+}
+
+static void help_man(void) {
+  printf(".TH NNGEN 1 \"\" \"nngen %s\"\n.SH NAME\nnngen \\- compile a trained ONNX network to fixed-point hardware\n.SH SYNOPSIS\n.B nngen\n"
+         ".I MODEL.onnx\n[options]\n.SH OPTIONS\n", NNGEN_VERSION);
+  for (int i = 0; i < OPTIONS; i++)
+    printf(".TP\n\\fB%s%s\\fR %s\n%s\n", dashes(i), table[i].name, table[i].arg ? table[i].arg : "", table[i].help);
+}
+
+static void help_bash(void) {
+  printf("complete -o default -W '");
+  for (int i = 0; i < OPTIONS; i++)
+    printf("%s%s%s%s", i ? " " : "", dashes(i), table[i].name, table[i].arg && dashes(i)[1] ? "=" : "");
+  puts("' nngen");
+}
+
+static void set_help(Parse *p, const char *a) {
+  if (a && !strcmp(a, "man"))
+    help_man();
+  else if (a && !strcmp(a, "bash"))
+    help_bash();
+  else
+    help_text();
+  p->done = true;
+}
+
+/* The option that argv[*at] names; its argument is after '=' or the next word. */
+static void parse_one(Parse *p, int argc, char **argv, int *at) {
+  const char *word = argv[*at], *eq = strchr(word, '=');
+  size_t n = eq ? (size_t)(eq - word) : strlen(word);
+  p->name = mem_strndup(word, n);
+  const char *bare = p->name + (word[1] == '-' ? 2 : 1), *nearest = NULL;
+  for (int i = 0; i < OPTIONS; i++) {
+    bool same = !strcmp(bare, table[i].name) && !strcmp(dashes(i), word[1] == '-' ? "--" : "-");
+    if (!nearest && !strncmp(bare, table[i].name, 3 < strlen(bare) ? 3 : strlen(bare)))
+      nearest = table[i].name;
+    if (!same)
+      continue;
+    const char *arg = eq ? eq + 1 : NULL;
+    if (table[i].arg && !arg) {
+      if (*at + 1 >= argc) {
+        diag_error(EXIT_USAGE, NULL, "%s needs an argument: %s", p->name, table[i].arg);
+        return;
+      }
+      arg = argv[++*at];
+    }
+    if (!table[i].arg && arg && table[i].set != set_help)
+      diag_error(EXIT_USAGE, NULL, "%s takes no argument", p->name);
+    else
+      table[i].set(p, arg);
+    return;
+  }
+  diag_error(EXIT_USAGE, NULL, "unknown option %s%s (see nngen --help)", diag_text(word), nearest ? mem_printf("; did you mean %s?", nearest) : "");
+}
+
+Options options_parse(int argc, char **argv, bool *done) {
+  Parse p = {.o = {.target = TARGET_VHDL, .W = 16, .I = 6, .round = ROUND_RND, .overflow = OVERFLOW_SAT, .mode = "auto", .reuse = 1, .channels = 1,
+                   .clock_ns = 5, .prune = -1, .merge = -1, .max_error = -1, .depth = "auto"}};
+  Options *o = &p.o;
+  for (int i = 1; i < argc; i++)
+    if (argv[i][0] == '-' && argv[i][1])
+      parse_one(&p, argc, argv, &i);
+    else if (o->compare_a && !o->compare_b)
+      o->compare_b = argv[i];
+    else if (!o->model)
+      o->model = argv[i];
+    else
+      diag_error(EXIT_USAGE, NULL, "one model at a time: what is %s?", diag_text(argv[i]));
+  *done = p.done;
+  if (p.done || diag_errors())
+    return *o;
+  if (o->compare_a ? !o->compare_b : !o->model)
+    diag_error(EXIT_USAGE, NULL, "%s (see nngen --help)", o->compare_a ? "--compare needs two reports" : "no model given: nngen MODEL.onnx [options]");
+  if (o->max_error >= 0 && !o->data && !o->compare_a)
+    diag_error(EXIT_USAGE, NULL, "--max-error needs --data");
+  if (o->labels && !o->data)
+    diag_error(EXIT_USAGE, NULL, "--labels needs --data");
+  if (o->model && !o->top) {
+    const char *slash = strrchr(o->model, '/'), *base = slash ? slash + 1 : o->model, *dot = strrchr(base, '.');
+    o->top = ident(dot && dot != base ? mem_strndup(base, (size_t)(dot - base)) : base);
+  }
+  if (o->model && !o->out_dir)
+    o->out_dir = mem_printf("%s_nngen", o->top);
+  return *o;
+}

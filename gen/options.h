@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * options.h - the command line: one table (options.def) makes parsing, --help, the man page and shell completions.
+ */
+#ifndef NNGEN_OPTIONS_H
+#define NNGEN_OPTIONS_H
+
+#include "hir.h"
+
+typedef enum { TARGET_VHDL = 1, TARGET_HLS = 2, TARGET_C = 4, TARGET_ALL = 7 } Target;
+
+typedef struct {
+  const char *model; /* the .onnx (or .hir) file */
+  int target;        /* Target bits; the C model is always emitted */
+  int W, I;          /* --q */
+  bool auto_I;       /* --q=W,auto */
+  Round round;
+  Overflow overflow;
+  const char *config, *data, *labels;
+  const char *mode; /* parallel, stream, auto */
+  int reuse, channels;
+  double clock_ns;
+  double prune, merge; /* < 0: off */
+  int n_dims;
+  DimValue *dims;
+  const char *top; /* legal identifier; defaults to the file's name */
+  const char *out_dir;
+  bool force, verify, info, verbose, quiet, json;
+  double max_error; /* < 0: off */
+  const char *compare_a, *compare_b;
+  const char *dump; /* pass name */
+  const char *depth; /* auto, min or a number */
+} Options;
+
+/* Parses argv. On a fault: diag_error(EXIT_USAGE). --help, --version, --list-ops print and set *done. */
+Options options_parse(int argc, char **argv, bool *done);
+
+#endif

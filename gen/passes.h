@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * passes.h - passes over the Graph that change the network on request.
+ */
+#ifndef NNGEN_PASSES_H
+#define NNGEN_PASSES_H
+
+#include "nngen.h"
+
+/* --prune=T: weights with |w| < T * max|w| of their tensor become 0. */
+void pass_prune(Graph *g, double t);
+/* --merge=T: neurons of a dense layer whose weights differ by less than T of the larger norm become one. */
+void pass_merge(Graph *g, double t);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * quant.c - formats. Requires: an inferred Graph. Keeps: its float meaning.
+ *
+ * Every tensor that is stored gets <W,I>: weights, biases, graph inputs, layer results. Bits are dropped once a layer: a sum stays exact when the only
+ * thing that reads it is the activation, the bias or the residual addition, the table, the softmax or the argmax that follows; those drop the bits.
+ */
+#include "quant.h"
+#include "lower.h"
+#include <math.h>
+
+int64_t format_min(Format f) {
+  return f.is_signed ? -((int64_t)1 << (f.W - 1)) : 0;
+}
+
+int64_t format_max(Format f) {
+  return f.is_signed ? ((int64_t)1 << (f.W - 1)) - 1 : ((int64_t)1 << f.W) - 1;
+}
+
+const char *format_text(Format f) {
+  return mem_printf("%s<%d,%d>", f.is_signed ? "" : "u", f.W, f.I);
+}
+
+int format_fit(int W, double lo, double hi) {
+  for (int I = -60; I < 64; I++) {
+    double step = ldexp(1, I - W), top = ldexp(1, I - 1);
+    if (lo >= -top - step / 2 && hi < top - step / 2)
+      return I;
+  }
+  return 64;
+}
+
+int64_t quant_const(double c, Format f, Round round, Overflow overflow, bool *fits) {
+  if (isnan(c))
+    return 0;
+  double x = ldexp(c, f.W - f.I), r = floor(x), rest = x - r;
+  if (round == ROUND_RND)
+    r += rest >= 0.5;
+  else if (round == ROUND_RNE)
+    r += rest > 0.5 || (rest == 0.5 && fmod(r, 2) != 0);
+  if (r >= (double)format_min(f) && r <= (double)format_max(f))
+    return (int64_t)r;
+  *fits = false;
+  if (overflow == OVERFLOW_WRAP && isfinite(r)) {
+    double m = ldexp(1, f.W), w = r - floor(r / m) * m;
+    return (int64_t)(f.is_signed && w >= m / 2 ? w - m : w);
+  }
+  return r < 0 ? format_min(f) : format_max(f);
+}
+
+static bool is_float(DataType t) {
+  return t == DT_FLOAT || t == DT_DOUBLE || t == DT_FLOAT16 || t == DT_BFLOAT16;
+}
+
+/* Integers keep their values: W = I. */
+static Format integer_format(DataType t) {
+  switch (t) {
+  case DT_BOOL: return (Format){1, 1, false};
+  case DT_UINT8: return (Format){8, 8, false};
+  case DT_INT8: return (Format){8, 8, true};
+  case DT_UINT16: return (Format){16, 16, false};
+  case DT_INT16: return (Format){16, 16, true};
+  default: return (Format){32, 32, true};
+  }
+}
+
+/* Whether what is stored in t may stay an exact sum: the one node that reads it drops the bits. */
+static bool consumer_drops_bits(const Graph *g, const Tensor *t) {
+  Node *n;
+  if (graph_uses(g, t, &n) != 1 || !n)
+    return false;
+  switch (op_info[n->op].kind) {
+  case KIND_PWL:
+  case KIND_TABLE:
+  case KIND_NORM:
+  case KIND_SELECT: return true;
+  case KIND_LINEAR: return n->op == OP_Add || n->op == OP_Sub || n->op == OP_Sum || n->op == OP_Neg;
+  case KIND_MOVE:
+    for (int i = 0; i < n->n_out; i++)
+      if (n->out[i] && !consumer_drops_bits(g, n->out[i]))
+        return false;
+    return true;
+  case KIND_FOLD: break;
+  }
+  return false;
+}
+
+static Format pick(const Options *o, bool given, Format f, double lo, double hi) {
+  if (given)
+    return f;
+  return (Format){o->W, o->auto_I ? format_fit(o->W, lo, hi) : o->I, true};
+}
+
+/* Format of a constant that node n reads as operand number `at`. */
+static void assign_const(const Graph *g, const Options *o, const LayerConfig *c, const Node *n, int at) {
+  Tensor *t = n->in[at];
+  (void)g;
+  if (t->fmt.W)
+    return;
+  if (!is_float(t->dtype)) {
+    t->fmt = integer_format(t->dtype);
+    return;
+  }
+  double lo = 0, hi = 0;
+  int64_t count = tensor_count(t);
+  for (int64_t i = 0; i < count; i++)
+    lo = fmin(lo, t->value[i]), hi = fmax(hi, t->value[i]);
+  bool bias = (n->op == OP_Gemm && at == 2) || ((n->op == OP_Add || n->op == OP_Sub) && count > 0);
+  t->fmt = pick(o, bias ? c->has_bias : c->has_weight, bias ? c->bias : c->weight, lo, hi);
+  int64_t bad = 0;
+  Overflow overflow = c->has_overflow ? c->overflow : o->overflow;
+  for (int64_t i = 0; i < count; i++) {
+    bool fits = true;
+    quant_const(t->value[i], t->fmt, c->has_round ? c->round : o->round, overflow, &fits);
+    bad += !fits;
+  }
+  if (!bad)
+    return;
+  const char *text = mem_printf("%lld of %lld constants of '%s' do not fit %s (range %.4g to %.4g); I=%d would hold them", (long long)bad,
+                                (long long)count, diag_text(t->name), format_text(t->fmt), lo, hi, format_fit(t->fmt.W, lo, hi));
+  if (overflow == OVERFLOW_ERROR)
+    diag_error(EXIT_NUMERIC, n, "%s", text);
+  else
+    diag_warn(n, "%s; they %s", text, overflow == OVERFLOW_WRAP ? "wrap" : "saturate");
+}
+
+static void assign_result(const Graph *g, const Options *o, const LayerConfig *c, const Node *n, Tensor *t, const Samples *s) {
+  OpKind kind = op_info[n->op].kind;
+  if (kind == KIND_SELECT) {
+    int64_t count = tensor_count(n->in[0]);
+    t->fmt = (Format){hir_width_of(0, count - 1), hir_width_of(0, count - 1), false};
+  } else if (!is_float(t->dtype)) {
+    t->exact = true;
+  } else if (kind == KIND_MOVE || ((kind == KIND_LINEAR || kind == KIND_PWL || kind == KIND_FOLD) && consumer_drops_bits(g, t))) {
+    t->exact = true;
+  } else {
+    t->fmt = pick(o, c->has_result, c->result, s->lo[t->id], s->hi[t->id]);
+  }
+}
+
+void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s) {
+  for (int i = 0; i < g->n_in; i++) {
+    Tensor *t = g->in[i];
+    LayerConfig lc = config_for(c, t->name);
+    t->fmt = is_float(t->dtype) ? pick(o, lc.has_result, lc.result, s->lo[t->id], s->hi[t->id]) : integer_format(t->dtype);
+  }
+  for (int i = 0; i < g->n_nodes; i++) {
+    Node *n = g->node[i];
+    LayerConfig lc = config_for(c, n->name);
+    for (int j = 0; j < n->n_in; j++)
+      if (n->in[j] && n->in[j]->value)
+        assign_const(g, o, &lc, n, j);
+    for (int j = 0; j < n->n_out; j++)
+      if (n->out[j])
+        assign_result(g, o, &lc, n, n->out[j], s);
+  }
+  /* outputs that are constants or inputs passed on have their format already; a constant output needs one */
+  for (int i = 0; i < g->n_out; i++)
+    if (g->out[i]->value && !g->out[i]->fmt.W)
+      g->out[i]->fmt = is_float(g->out[i]->dtype) ? (Format){o->W, o->auto_I ? 8 : o->I, true} : integer_format(g->out[i]->dtype);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * quant.h - which number format every tensor gets, and the data that decides it.
+ */
+#ifndef NNGEN_QUANT_H
+#define NNGEN_QUANT_H
+
+#include "options.h"
+
+/* Per-layer overrides of --config. A field that is unset keeps the command line's value. */
+typedef struct {
+  bool has_weight, has_bias, has_result, has_round, has_overflow;
+  Format weight, bias, result;
+  Round round;
+  Overflow overflow;
+  int table_bits; /* 0: default */
+} LayerConfig;
+
+typedef struct Config Config;
+/* Reads --config (NULL: none). Faults: diag_error(EXIT_USAGE, or EXIT_FILES when it cannot be read). Format:
+ *   {"layers": {"GLOB": {"q": "8,3", "weights": "6,2", "bias": "8,3", "result": "8,3", "round": "rnd", "overflow": "sat", "table_bits": 10}}}
+ * GLOB is matched with node names and graph input names; where several match, later ones win. "q" sets weights, bias and result. */
+Config *config_read(const char *path);
+LayerConfig config_for(const Config *c, const char *name);
+/* Warns of patterns that matched nothing (config_for marks them). */
+void config_warn_unused(const Config *c);
+
+/* Sample inputs with what the float model makes of them. */
+typedef struct {
+  size_t n;
+  int n_in, n_out;
+  float *in;          /* n * n_in, all graph inputs concatenated */
+  double *out;        /* n * n_out, float outputs */
+  double *lo, *hi;    /* by tensor id: range seen */
+  const char *source; /* file, or "random inputs, seed 1" */
+  bool is_user_data;
+} Samples;
+
+/* Reads --data, or draws inputs (standard normal, seed 1), and runs the float model over them. NULL after diag_error. */
+Samples *samples_read(const Graph *g, const Options *o);
+
+/* Sets Tensor.fmt and Tensor.exact everywhere: see quant.c for the rules. Warns of every constant that does not fit its format, with
+ * the I that would do (EXIT_NUMERIC under --overflow=error). */
+void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s);
+
+/* Smallest I at width W that holds [lo, hi] rounded to nearest. */
+int format_fit(int W, double lo, double hi);
+/* The format's integers; its step is 2^-(W-I). */
+int64_t format_min(Format f);
+int64_t format_max(Format f);
+/* "<16,6>", "u<8,8>"; in the arena. */
+const char *format_text(Format f);
+/* Parses "W,I" (I may be left out of "W,auto": *auto_I, when not NULL). */
+bool format_parse(const char *s, Format *f, bool *auto_I);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report.c - report.json: what was made, how large, how exact.
+ */
+#include "report.h"
+#include "version.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+
+static json_t *text(const char *s) {
+  return json_string(s ? diag_text(s) : "");
+}
+
+/* JSON knows no infinities. */
+static json_t *real(double v) {
+  return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *ports(int n, const HirPort *p) {
+  json_t *a = json_array();
+  for (int i = 0; i < n; i++) {
+    json_t *shape = json_array();
+    for (int d = 0; d < p[i].rank; d++)
+      json_array_append_new(shape, json_integer(p[i].dim[d]));
+    json_array_append_new(a, json_pack("{s:o,s:o,s:i,s:i,s:b}", "name", text(p[i].name), "shape", shape, "W", p[i].fmt.W, "I", p[i].fmt.I, "signed",
+                                       p[i].fmt.is_signed));
+  }
+  return a;
+}
+
+static void params_of(const Graph *g, const HirLayer *l, int64_t *params, int64_t *zeros, const Tensor **out) {
+  *params = *zeros = 0;
+  *out = NULL;
+  for (int i = 0; g && i < g->n_nodes; i++) {
+    const Node *n = g->node[i];
+    if (strcmp(n->name, l->name))
+      continue;
+    *out = n->out[0];
+    for (int j = 0; j < n->n_in; j++)
+      if (n->in[j] && n->in[j]->value && n->in[j]->fmt.W) {
+        int64_t count = tensor_count(n->in[j]);
+        *params += count;
+        for (int64_t e = 0; e < count; e++)
+          *zeros += n->in[j]->value[e] == 0;
+      }
+  }
+}
+
+static json_t *layers(const Design *d, const Comparison *c) {
+  json_t *a = json_array();
+  const Kernel *k = d->k;
+  for (int i = 0; i < k->n_layers; i++) {
+    const HirLayer *l = &k->layer[i];
+    HirCost cost = hir_cost(k, i);
+    int64_t params, zeros;
+    const Tensor *t;
+    params_of(d->g, l, &params, &zeros, &t);
+    json_t *shape = json_array();
+    for (int j = 0; t && j < t->rank; j++)
+      json_array_append_new(shape, json_integer(t->dim[j]));
+    uint64_t sat = 0;
+    int last = 0;
+    for (int j = 0; c && j < k->n_sites; j++)
+      if (k->site[j].layer == i && !k->site[j].input_side)
+        sat += c->saturated[j] + c->wrapped[j];
+    for (int j = 0; j < k->n; j++)
+      if (k->v[j].layer == i && k->v[j].stage + 1 > last)
+        last = k->v[j].stage + 1;
+    const LayerStats *st = c ? &c->layer[i] : NULL;
+    bool seen = st && st->elements;
+    json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:i,s:i}", "name", text(l->name), "op", text(l->op), "shape", shape, "params", (json_int_t)params, "zeros",
+                          (json_int_t)zeros, "W", l->fmt.W, "I", l->fmt.I);
+    json_object_set_new(o, "exact", json_boolean(l->fmt.W == 0));
+    json_object_set_new(o, "min", seen ? real(st->min) : json_null());
+    json_object_set_new(o, "max", seen ? real(st->max) : json_null());
+    json_object_set_new(o, "saturated", json_integer((json_int_t)sat));
+    json_object_set_new(o, "max_abs_err", seen ? real(st->max_abs_err) : json_null());
+    json_object_set_new(o, "rms_err", seen ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());
+    json_object_set_new(o, "sqnr_db", seen && st->sum_sq_err > 0 && st->sum_sq > 0 ? real(10 * log10(st->sum_sq / st->sum_sq_err)) : json_null());
+    json_object_set_new(o, "adders", json_integer(cost.adders));
+    json_object_set_new(o, "adder_bits", json_integer(cost.adder_bits));
+    json_object_set_new(o, "mults", json_integer(cost.mults));
+    json_object_set_new(o, "luts", json_integer(cost.luts));
+    json_object_set_new(o, "ffs", json_integer(cost.ffs));
+    json_object_set_new(o, "dsps", json_integer(cost.dsps));
+    json_object_set_new(o, "brams", json_integer(cost.brams));
+    json_object_set_new(o, "latency", json_integer(last));
+    json_object_set_new(o, "table_bits", json_integer(cost.lut_entries_bits));
+    json_object_set_new(o, "estimated", json_true());
+    json_array_append_new(a, o);
+  }
+  return a;
+}
+
+static json_t *options(const Options *o) {
+  static const char *const round[] = {"trn", "rnd", "rne"}, *const overflow[] = {"sat", "wrap", "error"};
+  json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q", o->auto_I ? mem_printf("%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I), "round",
+                        round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels", o->channels, "clock", o->clock_ns,
+                        "depth", o->depth);
+  json_object_set_new(j, "config", o->config ? text(o->config) : json_null());
+  json_object_set_new(j, "data", o->data ? text(o->data) : json_null());
+  json_object_set_new(j, "labels", o->labels ? text(o->labels) : json_null());
+  json_object_set_new(j, "prune", o->prune >= 0 ? json_real(o->prune) : json_null());
+  json_object_set_new(j, "merge", o->merge >= 0 ? json_real(o->merge) : json_null());
+  json_object_set_new(j, "top", text(o->top));
+  return j;
+}
+
+static json_t *accuracy(const Kernel *k, const Samples *s, const Comparison *c) {
+  uint64_t saturations = 0, wraps = 0;
+  for (int i = 0; i < k->n_sites; i++)
+    if (!k->site[i].input_side)
+      saturations += c->saturated[i], wraps += c->wrapped[i];
+  json_t *j = json_pack("{s:I,s:o,s:o,s:o}", "samples", (json_int_t)c->n, "source", text(s->source), "max_abs_err", real(c->max_abs_err), "rms_err",
+                        real(c->rms_err));
+  json_object_set_new(j, "argmax_agreement", c->argmax_agreement >= 0 ? json_real(c->argmax_agreement) : json_null());
+  json_object_set_new(j, "float_metric", real(c->float_metric));
+  json_object_set_new(j, "fixed_metric", real(c->fixed_metric));
+  json_object_set_new(j, "metric", isnan(c->float_metric) ? json_null() : json_string(c->metric_is_accuracy ? "accuracy" : "rmse"));
+  json_object_set_new(j, "saturations", json_integer((json_int_t)saturations));
+  json_object_set_new(j, "wraps", json_integer((json_int_t)wraps));
+  return j;
+}
+
+/* A site is proved safe when no operation is left that could change a value there. */
+static json_t *overflow(const Kernel *k) {
+  int checked = 0, sites = 0;
+  for (int i = 0; i < k->n_sites; i++) {
+    bool live = false;
+    if (k->site[i].input_side)
+      continue;
+    sites++;
+    for (int j = 0; j < k->n && !live; j++)
+      live = (k->v[j].op == HIR_CLAMP || k->v[j].op == HIR_WRAP) && k->v[j].site == i;
+    checked += live;
+  }
+  return json_pack("{s:i,s:i}", "proved", sites - checked, "runtime_checked", checked);
+}
+
+void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c, int n_times, const PassTime *times) {
+  const Kernel *k = d->k;
+  HirCost cost = hir_cost(k, -1);
+  json_t *root = json_object(), *model = json_object(), *time = json_object();
+  json_object_set_new(root, "nngen", json_string(NNGEN_VERSION));
+  json_object_set_new(model, "file", text(d->o->model));
+  if (d->g) {
+    json_object_set_new(model, "sha256", json_string(d->g->sha256));
+    json_object_set_new(model, "opset", json_integer(d->g->opset));
+    json_object_set_new(model, "producer", text(d->g->producer));
+    json_object_set_new(model, "params", json_integer(graph_params(d->g)));
+    json_object_set_new(model, "macs", json_integer(graph_macs(d->g)));
+  }
+  json_object_set_new(root, "model", model);
+  json_object_set_new(root, "options", options(d->o));
+  json_object_set_new(root, "target", json_string(d->o->target == TARGET_ALL ? "all" : d->o->target == TARGET_HLS ? "hls" : d->o->target == TARGET_C ? "c" : "vhdl"));
+  json_object_set_new(root, "inputs", ports(k->n_in_ports, k->in_port));
+  json_object_set_new(root, "outputs", ports(k->n_out_ports, k->out_port));
+  json_object_set_new(root, "layers", layers(d, c));
+  json_t *totals = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits", (json_int_t)cost.adder_bits,
+                             "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs", (json_int_t)cost.ffs, "dsps", (json_int_t)cost.dsps, "brams",
+                             (json_int_t)cost.brams, "latency_cycles", vhdl_latency(k), "ii_cycles", 1, "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
+  json_object_set_new(root, "totals", totals);
+  json_object_set_new(root, "accuracy", c ? accuracy(k, s, c) : json_null());
+  json_object_set_new(root, "overflow", overflow(k));
+  json_object_set_new(root, "verify", json_object());
+  for (int i = 0; i < n_times; i++)
+    json_object_set_new(time, times[i].name, json_real(round(times[i].seconds * 1e6) / 1e6));
+  json_object_set_new(root, "time_s", time);
+  char *s_text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+  buf_puts(b, s_text);
+  buf_puts(b, "\n");
+  free(s_text);
+  json_decref(root);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vectors.h - the raw test vectors: the extremes of every input, then the samples; expectations from hir_eval.
+ */
+#ifndef NNGEN_VECTORS_H
+#define NNGEN_VECTORS_H
+
+#include "report.h"
+
+/* Corner vectors, then the samples with their outputs (both from compare_run). */
+Vectors vectors_from(const Kernel *k, const Samples *s, const int64_t *raw, const int64_t *out);
+/* For a design that comes as hardware IR: corners and random inputs over their whole intervals. */
+Vectors vectors_random(const Kernel *k);
+
+#endif
