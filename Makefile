@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# make          build/nngen
-# make demo     compile one trained network to VHDL and prove it
-# make test     every test (make test-fast: under two minutes)
-# make deps     install what is missing (Debian/Ubuntu)
+# make               build/nngen
+# make demo          compile one trained network to VHDL and prove it
+# make test          every test (make test-fast: under two minutes)
+# make fuzz          random networks: SEED=1 N=100 GHDL=10
+# make deps          install what is missing (Debian/Ubuntu)
+# make golden-update take the present output as the expected one
+# make table         the measured table of the README
+# make install       to PREFIX (/usr/local), with man page and bash completion
 CC ?= cc
 CFLAGS ?= -O2 -g
 BUILD ?= build
-STD = -std=c11 -D_POSIX_C_SOURCE=200809L
+STD = -std=c11 -D_XOPEN_SOURCE=700
 WARN = -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes
 ALL_CFLAGS = $(STD) $(WARN) $(CFLAGS) $(SANITIZE) -Igen -Iruntime -I$(BUILD) -MMD -MP
 LIBS = -lprotobuf-c -ljansson -lmpfr -lgmp -lzip -lmd -lm -lpthread
@@ -16,7 +20,7 @@ OBJ := $(SRC:gen/%.c=$(BUILD)/%.o) $(BUILD)/onnx.pb-c.o $(BUILD)/embedded.o
 EMBED := $(shell find templates runtime testbench -type f 2>/dev/null | LC_ALL=C sort)
 PROTO ?= /usr/include/onnx/onnx.proto
 
-.PHONY: all deps demo test test-fast fuzz bench sanitize clean install format
+.PHONY: all deps demo demo-built test test-fast test-built test-programs fuzz kept golden-update table sanitize clean install format lint
 all: $(BUILD)/nngen
 
 $(BUILD)/nngen: $(BUILD)/main.o $(BUILD)/libnngen.a
@@ -40,13 +44,77 @@ $(BUILD)/embedded.o: $(BUILD)/embedded.c
 $(BUILD):
 	mkdir -p $@
 
-sanitize: ## the same compiler with address and undefined-behaviour checks, in build/asan
-	$(MAKE) BUILD=build/asan CFLAGS="-O1 -g" SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" build/asan/nngen
+# ---- tests: tests/run.sh says what they are ----
 
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FIXMATH ?= /usr/include/libfixmath
+PREFIX ?= /usr/local
+SEED ?= 1
+N ?= 100
+GHDL ?= 10
+SELF = $(MAKE) --no-print-directory
+
+deps: ## installs what building and testing need and this machine lacks
+	@tests/deps.sh all
+
+demo:
+	@tests/deps.sh demo
+	@$(SELF) demo-built
+demo-built: $(BUILD)/nngen
+	@BUILD=$(BUILD) tests/demo.sh
+
+test:
+	@tests/deps.sh all
+	@$(SELF) test-built LEVEL=full
+test-fast:
+	@tests/deps.sh all
+	@$(SELF) test-built LEVEL=fast
+test-built:
+	@$(SELF) -j2 test-programs
+	@if [ "$(LEVEL)" = full ]; then $(SELF) -j2 sanitize; fi
+	@BUILD=$(BUILD) tests/run.sh $(LEVEL)
+test-programs: $(BUILD)/nngen $(UNIT) $(FUZZ)
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libnngen.a
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP -Wpedantic,$(ALL_CFLAGS)) -I$(FIXMATH) -o $@ $< $(BUILD)/libnngen.a -lcmocka -llibfixmath $(LIBS)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libnngen.a
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $< $(BUILD)/libnngen.a $(LIBS)
+
+sanitize: ## the same programs with address and undefined-behaviour checks, in build/asan
+	$(SELF) BUILD=build/asan CFLAGS="-O1 -g" SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test-programs
+
+fuzz: $(BUILD)/nngen
+	@tests/deps.sh all
+	@BUILD=$(BUILD) $(BUILD)/venv/bin/python tests/fuzz/fuzz.py --seed $(SEED) -n $(N) --ghdl $(GHDL) --keep
+
+golden-update: $(BUILD)/nngen
+	@BUILD=$(BUILD) tests/golden/run.sh update
+
+table: $(BUILD)/nngen
+	@BUILD=$(BUILD) tests/table.sh
+
+install: $(BUILD)/nngen
+	install -D $(BUILD)/nngen $(DESTDIR)$(PREFIX)/bin/nngen
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(BUILD)/nngen --help=man > $(DESTDIR)$(PREFIX)/share/man/man1/nngen.1
+	$(BUILD)/nngen --help=bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/nngen
+
+# ---- upkeep ----
+
+C_FILES = $(wildcard gen/*.[ch] runtime/*.h tests/unit/*.c tests/fuzz/*.c)
 clean:
 	rm -rf build
 
 format:
-	clang-format -i gen/*.c gen/*.h runtime/*.h tests/unit/*.c tests/fuzz/*.c
+	clang-format -i $(C_FILES)
+
+lint: $(BUILD)/onnx.pb-c.h ## formatting, static analysis, the warnings of a second compiler, the shell scripts
+	clang-format --dry-run --Werror $(C_FILES)
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability -Igen -Iruntime gen
+	for f in gen/*.c; do clang $(filter-out -MMD -MP,$(ALL_CFLAGS)) -fsyntax-only $$f || exit 1; done
+	if command -v shellcheck >/dev/null; then shellcheck -x .ci/run $$(find tests -name '*.sh'); fi
 
 -include $(wildcard $(BUILD)/*.d)

@@ -6,12 +6,8 @@
  * registers: it simulates 19 times faster than a signal for every value, and reads from top to bottom like the network.
  */
 #include "emit_vhdl.h"
-#include <ctype.h>
+#include "version.h"
 #include <stdlib.h>
-
-#ifndef NNGEN_VERSION
-#define NNGEN_VERSION "0.1"
-#endif
 
 enum { COLUMNS = 110 };
 
@@ -50,10 +46,13 @@ static void header(Buf *b, const Vhdl *x) {
   const char *rule = "--------------------------------------------------------------------------------------------------------------\n";
   buf_puts(b, rule);
   version_line(b, x);
-  buf_printf(b, "--\n-- Whole network in parallel: a new sample in every cycle (II = 1), latency %d cycles: what is sampled with\n", vhdl_latency(k));
-  buf_printf(b, "-- in_valid at a rising edge comes out with out_valid %d rising edges later. rst (synchronous, active high)\n", vhdl_latency(k));
+  buf_printf(b, "--\n-- Whole network in parallel: a new sample in every cycle (II = 1), latency %d cycles: what is sampled with\n",
+             vhdl_latency(k));
+  buf_printf(b, "-- in_valid at a rising edge comes out with out_valid %d rising edges later. rst (synchronous, active high)\n",
+             vhdl_latency(k));
   buf_puts(b, "-- clears the valid bits only. There is no back pressure.\n--\n");
-  buf_puts(b, "-- Elements are packed in ONNX order, element 0 lowest. <W,I>: W bits, I of them integer bits; value = integer * 2^(I-W).\n");
+  buf_puts(b,
+           "-- Elements are packed in ONNX order, element 0 lowest. <W,I>: W bits, I of them integer bits; value = integer * 2^(I-W).\n");
   header_ports(b, "in_data", k->in_port, k->n_in_ports);
   header_ports(b, "out_data", k->out_port, k->n_out_ports);
   if (k->n_layers)
@@ -139,8 +138,8 @@ static void input_process(Buf *b, const Vhdl *x) {
     while (v->imm >= port[p].first + port[p].n)
       p++;
     int low = vhdl_port_bits(port, p) + (v->imm - port[p].first) * port[p].fmt.W;
-    buf_printf(b, "      r0_%s <= %s(in_data(%d downto %d));\n", x->name[i], hir_signed(v) ? "signed" : "unsigned",
-               low + hir_width(v) - 1, low);
+    buf_printf(b, "      r0_%s <= %s(in_data(%d downto %d));\n", x->name[i], hir_signed(v) ? "signed" : "unsigned", low + hir_width(v) - 1,
+               low);
   }
   buf_puts(b, "    end if;\n  end process p_s0_input;\n\n");
 }

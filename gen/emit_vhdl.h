@@ -34,7 +34,9 @@ void vhdl_plan(Vhdl *x, const Design *d);
 VhdlRef vhdl_ref(const Vhdl *x, int value);
 /* Whether value i is a shift or slice, and of what. */
 bool vhdl_wire(const Vhdl *x, int i, VhdlRef *r);
-static inline bool vhdl_carried(const Vhdl *x, int i) { return x->last[i] > x->home[i]; }
+static inline bool vhdl_carried(const Vhdl *x, int i) {
+  return x->last[i] > x->home[i];
+}
 
 /* emit_vhdl_expr.c: expressions. Arithmetic is modulo 2^width, which is exact because the result's interval is proved. */
 

@@ -256,7 +256,7 @@ static bool bit_test(Buf *b, const Vhdl *x, VhdlRef r, int stage, char op, i128 
     buf_puts(b, op == '<' ? " = '1'" : " = '0'");
   }
   if (power == 0)
-    return true;
+    return r.is_signed;
   if (r.is_signed)
     buf_puts(b, " and ");
   put_not_all(b, x, &r, stage, top - r.is_signed, low, op == '<');
@@ -361,23 +361,38 @@ void vhdl_statement(Buf *b, const Vhdl *x, int i) {
   const HirValue *v = &x->k->v[i];
   switch (v->op) {
   case HIR_MIN:
-  case HIR_MAX: select_smaller(b, x, i); return;
-  case HIR_CLAMP: clamp(b, x, i); return;
-  case HIR_MUX: mux(b, x, i); return;
+  case HIR_MAX:
+    select_smaller(b, x, i);
+    return;
+  case HIR_CLAMP:
+    clamp(b, x, i);
+    return;
+  case HIR_MUX:
+    mux(b, x, i);
+    return;
   case HIR_LT:
     buf_puts(b, "      if ");
     less(b, x, v->arg[0], v->arg[1], x->home[i]);
     buf_printf(b, " then\n        %s := \"1\";\n      else\n        %s := \"0\";\n      end if;\n", x->name[i], x->name[i]);
     return;
-  default: break;
+  default:
+    break;
   }
   buf_printf(b, "      %s := ", x->name[i]);
   switch (v->op) {
   case HIR_ADD:
-  case HIR_SUB: sum(b, x, i); break;
-  case HIR_NEG: negation(b, x, i); break;
-  case HIR_MUL: product(b, x, i); break;
-  case HIR_LUT: lookup(b, x, i); break;
+  case HIR_SUB:
+    sum(b, x, i);
+    break;
+  case HIR_NEG:
+    negation(b, x, i);
+    break;
+  case HIR_MUL:
+    product(b, x, i);
+    break;
+  case HIR_LUT:
+    lookup(b, x, i);
+    break;
   case HIR_SHL:
   case HIR_SHR:
   case HIR_WRAP: {
@@ -386,7 +401,8 @@ void vhdl_statement(Buf *b, const Vhdl *x, int i) {
     put_ref(b, x, r, x->home[i], hir_signed(v), hir_width(v));
     break;
   }
-  default: abort(); /* QUANT was expanded; inputs and constants are no statements */
+  default:
+    abort(); /* QUANT was expanded; inputs and constants are no statements */
   }
   buf_puts(b, ";\n");
 }

@@ -2,8 +2,8 @@
  *
  * emit_vhdl_plan.c - which values of a kernel become variables and registers of the VHDL, and their names.
  *
- * Requires: expanded kernel with stages. Shifts and wraps are wiring: they cost nothing, so they move to the stage of what they read, and are
- * written as slices inside the expression that uses them, unless a name, several readers or a narrower register speak for a variable.
+ * Requires: expanded kernel with stages. Shifts and wraps are wiring: they cost nothing and are written as slices inside the expression
+ * that uses them, unless a name, several readers or a narrower register speak for a variable.
  */
 #include "emit_vhdl.h"
 #include <ctype.h>
@@ -56,14 +56,17 @@ static bool reads_once(const HirValue *v) {
   switch (v->op) {
   case HIR_ADD:
   case HIR_SUB:
-  case HIR_MUL: return v->arg[0] != v->arg[1];
+  case HIR_MUL:
+    return v->arg[0] != v->arg[1];
   case HIR_NEG:
   case HIR_SHL:
   case HIR_SHR:
   case HIR_WRAP:
   case HIR_LUT:
-  case HIR_MUX: return true;
-  default: return false;
+  case HIR_MUX:
+    return true;
+  default:
+    return false;
   }
 }
 
@@ -88,13 +91,11 @@ static void find_last(Vhdl *x) {
 
 static void plan_wires(Vhdl *x) {
   const Kernel *k = x->k;
-  int *uses = mem_array((size_t)k->n + 1, sizeof *uses);   /* 2: several, or one that reads it more than once */
+  int *uses = mem_array((size_t)k->n + 1, sizeof *uses);       /* 2: several, or one that reads it more than once */
   int *used_in = mem_array((size_t)k->n + 1, sizeof *used_in); /* stage of the only reader */
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
     x->home[i] = v->op == HIR_CONST ? -1 : v->op == HIR_IN ? 0 : v->stage + 1 < x->stages ? v->stage + 1 : x->stages;
-    if (v->op == HIR_SHL || slices(k, v))
-      x->home[i] = x->home[v->arg[0]] > 1 ? x->home[v->arg[0]] : 1;
   }
   for (int i = 0; i < k->n_out; i++)
     uses[k->out[i]]++, used_in[k->out[i]] = x->stages;

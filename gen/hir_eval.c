@@ -38,7 +38,8 @@ static void left_interval(const Kernel *k, int i) {
       const T *a = v->arg[0] >= 0 ? val + (size_t)v->arg[0] * BLOCK : r;                                                                  \
       const T *b = v->arg[1] >= 0 ? val + (size_t)v->arg[1] * BLOCK : r;                                                                  \
       const T *c = v->arg[2] >= 0 ? val + (size_t)v->arg[2] * BLOCK : r;                                                                  \
-      const T fa = v->imm < 0 ? (T)1 << -v->imm : 1, fb = v->imm > 0 && v->op != HIR_WRAP ? (T)1 << v->imm : 1;                           \
+      const bool shifts = v->op == HIR_ADD || v->op == HIR_SUB || v->op == HIR_SHL;                                                       \
+      const T fa = shifts && v->imm < 0 ? (T)1 << -v->imm : 1, fb = shifts && v->imm > 0 ? (T)1 << v->imm : 1;                            \
       const T bl = (T)v->bound_lo, bh = (T)v->bound_hi;                                                                                   \
       uint64_t *sat = counts && v->site >= 0 ? &counts->saturated[v->site] : NULL;                                                        \
       uint64_t *wrap = counts && v->site >= 0 ? &counts->wrapped[v->site] : NULL;                                                         \

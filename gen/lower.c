@@ -205,7 +205,8 @@ static void lower_outputs(Lower *l) {
       for (int j = 0; j < p->n; j++)
         is_signed |= k->v[num[j].v].lo < 0;
       for (int j = 0; j < p->n; j++) {
-        const HirValue *v = &k->v[num_align(l, num[j], frac)];
+        int aligned = num_align(l, num[j], frac);
+        const HirValue *v = &k->v[aligned];
         int w = hir_width_of(is_signed && v->lo >= 0 ? -1 - v->hi : v->lo, v->hi);
         W = w > W ? w : W;
       }
@@ -233,10 +234,8 @@ Kernel *lower_graph(const Graph *g, const Options *o, const Config *config) {
       op->lower(l, n);
     else if (op->kind == KIND_MOVE)
       lower_move(l, n);
-    else {
+    else
       diag_error(EXIT_UNSUPPORTED, n, "its input must be known at compile time");
-      continue;
-    }
     for (int j = 0; j < n->n_out; j++)
       if (n->out[j] && !l->num[n->out[j]->id]) /* refused: the operator said why; go on to find more problems */
         for (int64_t e = 0; e < tensor_count(n->out[j]); e++)

@@ -43,6 +43,8 @@ Num num_sub(Lower *l, Num a, Num b);
 Num num_mul(Lower *l, Num a, Num b);
 Num num_max(Lower *l, Num a, Num b);
 Num num_min(Lower *l, Num a, Num b);
+/* Element of `from` that broadcasting puts at element e of `to`. */
+int64_t num_broadcast(const Tensor *from, const Tensor *to, int64_t e);
 /* The elements of `in` that are combined along an axis: element number of member i of group j. */
 typedef struct {
   int64_t groups, members;

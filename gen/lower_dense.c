@@ -38,8 +38,10 @@ static void const_product(Lower *l, int rows, int cols, const Num *x, const Num 
       m[i * cols + j] = c ? (int64_t)(c * ((i128)1 << up)) : 0;
     }
   }
-  for (int j = 0; bias && j < cols; j++)
-    b[j] = k->v[hir_shl(k, bias[j].v, frac - bias[j].frac)].lo;
+  for (int j = 0; bias && j < cols; j++) {
+    int up = hir_shl(k, bias[j].v, frac - bias[j].frac);
+    b[j] = k->v[up].lo;
+  }
   hir_mcm(k, rows, cols, m, xv, bias ? b : NULL, yv, mcm_options(l));
   for (int j = 0; j < cols; j++)
     y[j] = (Num){yv[j], frac};
@@ -91,8 +93,7 @@ static void quant_all(Lower *l, const Tensor *t) {
     y[i] = num_quant(l, y[i], t);
 }
 
-/* Element of `from` that broadcasting puts at element e of `to`. */
-static int64_t broadcast(const Tensor *from, const Tensor *to, int64_t e) {
+int64_t num_broadcast(const Tensor *from, const Tensor *to, int64_t e) {
   int64_t at = 0, stride = 1;
   for (int i = to->rank - 1; i >= 0; i--) {
     int64_t pos = e % to->dim[i];
@@ -119,7 +120,7 @@ void lower_gemm(Lower *l, const Node *n) {
   if (C) {
     bias = mem_array((size_t)M * (size_t)N + 1, sizeof *bias);
     for (int64_t e = 0; e < (int64_t)M * N; e++)
-      bias[e] = c[broadcast(C, Y, e)];
+      bias[e] = c[num_broadcast(C, Y, e)];
   }
   bool late = C && !C->value; /* a bias that is no constant is added afterwards */
   product(l, M, K, N, a, ta ? 1 : K, ta ? M : 1, A->value, b, tb ? 1 : N, tb ? K : 1, B->value, late ? NULL : bias, y);
@@ -140,7 +141,7 @@ void lower_matmul(Lower *l, const Node *n) {
   head_b.rank = B->rank > 2 ? B->rank - 2 : 0;
   head_y.rank = head_a.rank > head_b.rank ? head_a.rank : head_b.rank;
   for (int64_t i = 0; i < batches; i++) {
-    int64_t ia = broadcast(&head_a, &head_y, i), ib = broadcast(&head_b, &head_y, i);
+    int64_t ia = num_broadcast(&head_a, &head_y, i), ib = num_broadcast(&head_b, &head_y, i);
     product(l, M, K, N, a + ia * M * K, K, 1, A->value, b + ib * K * N, N, 1, B->value, NULL, y + i * M * N);
   }
   quant_all(l, Y);
@@ -150,9 +151,9 @@ static void element_wise(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
   const Tensor *Y = n->out[0];
   Num *y = lower_out(l, Y);
   for (int64_t e = 0; e < tensor_count(Y); e++) {
-    Num r = lower_in(l, n->in[0])[broadcast(n->in[0], Y, e)];
+    Num r = lower_in(l, n->in[0])[num_broadcast(n->in[0], Y, e)];
     for (int i = 1; i < n->n_in; i++)
-      r = f(l, r, lower_in(l, n->in[i])[broadcast(n->in[i], Y, e)]);
+      r = f(l, r, lower_in(l, n->in[i])[num_broadcast(n->in[i], Y, e)]);
     y[e] = num_quant(l, r, Y);
   }
 }
@@ -163,11 +164,6 @@ void lower_sum(Lower *l, const Node *n) { element_wise(l, n, num_add); }
 void lower_mul(Lower *l, const Node *n) { element_wise(l, n, num_mul); }
 void lower_max(Lower *l, const Node *n) { element_wise(l, n, num_max); }
 void lower_min(Lower *l, const Node *n) { element_wise(l, n, num_min); }
-
-void lower_div(Lower *l, const Node *n) {
-  (void)l; /* pass_fold_affine made constant divisors products */
-  diag_error(EXIT_UNSUPPORTED, n, "division by a value known only at run time; divide by a constant or use Softmax/Normalizer");
-}
 
 void lower_neg(Lower *l, const Node *n) {
   const Num *x = lower_in(l, n->in[0]);
@@ -186,7 +182,7 @@ void lower_pow(Lower *l, const Node *n) {
   const Num *x = lower_in(l, n->in[0]);
   Num *y = lower_out(l, n->out[0]);
   for (int64_t e = 0; e < tensor_count(n->out[0]); e++) {
-    Num v = x[broadcast(n->in[0], n->out[0], e)];
+    Num v = x[num_broadcast(n->in[0], n->out[0], e)];
     y[e] = num_quant(l, num_mul(l, v, v), n->out[0]);
   }
 }

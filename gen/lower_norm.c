@@ -3,7 +3,7 @@
  * lower_norm.c - Softmax, LogSoftmax, Normalizer: exp table, exact sum, reciprocal (or log) of the sum normalised to [1, 2) by its leading bit, one
  * product an element. ArgMax and ArgMin by a tournament. Gather by run-time index: a table.
  *
- * Softmax's error, stated in the layer's site name and the report: rounding the logits to the address step h moves every logit by at most h/2, so a
+ * Softmax's error, stated with the exp table: rounding the logits to the address step h moves every logit by at most h/2, so a
  * probability p by at most p(1-p)h <= h/4; the reciprocal's cell adds 2^-(bits+1), the words of the exp table (n+1) 2^-fe, the format half a step
  * (a whole one when truncating). Order is kept: exp and the common factor are monotone, so argmax can only change between logits that are
  * nearer than h, or whose probabilities the output format does not tell apart.
@@ -19,7 +19,8 @@ static int table_bits(const Lower *l) {
 }
 
 /* A table of f at (i + offset) * 2^-frac, words rounded to nearest. */
-static int plain_table(Lower *l, const char *name, int entries, double offset, int frac, int out_frac, int (*f)(mpfr_t, const mpfr_t, mpfr_rnd_t)) {
+static int plain_table(Lower *l, const char *name, int entries, double offset, int frac, int out_frac, const char *note,
+                       int (*f)(mpfr_t, const mpfr_t, mpfr_rnd_t)) {
   int64_t *w = mem_array((size_t)entries, sizeof *w);
   mpfr_t x;
   mpfr_init2(x, 200);
@@ -31,7 +32,7 @@ static int plain_table(Lower *l, const char *name, int entries, double offset, i
     w[i] = mpfr_get_si(x, MPFR_RNDN);
   }
   mpfr_clear(x);
-  const char *text = mem_printf("%s of (i + %g) * 2^%d, words in steps of 2^%d", name, offset, -frac, -out_frac);
+  const char *text = mem_printf("%s of (i + %g) * 2^%d, words in steps of 2^%d%s", name, offset, -frac, -out_frac, note);
   return hir_table(l->k, mem_printf("%s_%d", name, l->k->n_tables), entries, w, text);
 }
 
@@ -95,9 +96,24 @@ static int fraction(Kernel *k, const Leading *n, int bits) {
 static Num reciprocal(Lower *l, int s, int frac, int least, int bits, int out_frac) {
   Kernel *k = l->k;
   Leading n = leading_one(k, s, hir_width(&k->v[s]) - 1 - least);
-  int table = plain_table(l, "reciprocal", 1 << bits, n.top > bits ? 0.5 : 0, bits, out_frac, reciprocal_1p);
+  int table = plain_table(l, "reciprocal", 1 << bits, n.top > bits ? 0.5 : 0, bits, out_frac, "", reciprocal_1p);
   /* 1/s = 2^(frac + up - top) / (1 + fraction) */
   return (Num){shift_by(k, hir_lut(k, fraction(k, &n, bits), table), &n), out_frac + n.top - frac};
+}
+
+/* a / b with the sign of b handled apart; relative error 2^-(table bits + 1). A divisor of 0 gives what 2^-frac would give, or 0. */
+void lower_div(Lower *l, const Node *n) {
+  const Tensor *A = n->in[0], *B = n->in[1], *Y = n->out[0];
+  const Num *a = lower_in(l, A), *b = lower_in(l, B);
+  Num *y = lower_out(l, Y);
+  Kernel *k = l->k;
+  int bits = table_bits(l);
+  for (int64_t e = 0; e < tensor_count(Y); e++) {
+    Num p = a[num_broadcast(A, Y, e)], q = b[num_broadcast(B, Y, e)];
+    int magnitude = hir_max(k, q.v, hir_neg(k, q.v)), negative = hir_lt(k, q.v, hir_const(k, 0));
+    Num r = num_mul(l, p, reciprocal(l, magnitude, q.frac, 0, bits, bits + GUARD));
+    y[e] = num_quant(l, (Num){hir_mux(k, negative, hir_neg(k, r.v), r.v), r.frac}, Y);
+  }
 }
 
 static int softmax_out_frac(const Tensor *t) {
@@ -125,7 +141,8 @@ static void exps(Lower *l, const Num *x, int n, int out_frac, int bits, int *e, 
     q[i] = drop > 0 ? hir_quant(k, x[i].v, drop, lo, hi, l->round, OVERFLOW_SAT, -1) : hir_shl(k, x[i].v, -drop);
   }
   int m = tree(k, q, n, hir_max);
-  int table = plain_table(l, "exp", 1 << bits, 0, fa, *frac, exp_minus);
+  double bound = ldexp(1, -fa) / 4 + ldexp(1, -bits - 1) + (n + 1) * ldexp(1, -*frac) + exp(-ldexp(1, bits - fa)) * n + ldexp(1, -out_frac);
+  int table = plain_table(l, "exp", 1 << bits, 0, fa, *frac, mem_printf("; softmax is within %.3g", bound), exp_minus);
   for (int i = 0; i < n; i++)
     e[i] = hir_lut(k, hir_clamp(k, hir_sub(k, m, q[i], 0), 0, (1 << bits) - 1, -1), table);
 }
@@ -173,8 +190,9 @@ void lower_log_softmax(Lower *l, const Node *n) {
       v[i] = num_align(l, g[i], frac);
     Num most = {tree(k, v, members, hir_max), frac};
     /* ln s = ln(1 + fraction) + (top - up - fe) ln 2 */
-    Leading lead = leading_one(k, tree(k, e, members, add2), hir_width(&k->v[tree(k, e, members, add2)]) - 1 - fe);
-    int lf = out_frac + GUARD, table = plain_table(l, "log", 1 << bits, lead.top > bits ? 0.5 : 0, bits, lf, mpfr_log1p);
+    int sum = tree(k, e, members, add2);
+    Leading lead = leading_one(k, sum, hir_width(&k->v[sum]) - 1 - fe);
+    int lf = out_frac + GUARD, table = plain_table(l, "log", 1 << bits, lead.top > bits ? 0.5 : 0, bits, lf, "", mpfr_log1p);
     int log_s = hir_lut(k, fraction(k, &lead, bits), table);
     for (int level = 0; level < lead.levels; level++)
       log_s = hir_add(k, log_s, hir_mux(k, lead.is_small[level], hir_const(k, -llround(ldexp(log(2) * (1 << level), lf))), hir_const(k, 0)), 0);

@@ -59,6 +59,7 @@ static Graph *front_end(const Options *o) {
   Graph *g = onnx_read(o->model, o->n_dims, o->dims);
   done(o, "read", g, NULL);
   pass_check_ops(g);
+  stop_on_errors();
   pass_upgrade(g);
   done(o, "upgrade", g, NULL);
   pass_infer_fold(g);

@@ -2,7 +2,7 @@
  *
  * onnx_tensor.c - the elements of a TensorProto: raw_data, the typed fields, or a file beside the model.
  */
-#define _XOPEN_SOURCE 700
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "onnx_tensor.h"
 
 #include <errno.h>

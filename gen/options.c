@@ -114,6 +114,7 @@ static void set_dump(Parse *p, const char *a) {
 }
 static void set_verbose(Parse *p, const char *a) { (void)a, p->o.verbose = true; }
 static void set_quiet(Parse *p, const char *a) { (void)a, diag_set_quiet(p->o.quiet = true); }
+static void set_float_out(Parse *p, const char *a) { p->o.float_out = a; }
 static void set_list_ops(Parse *p, const char *a) {
   (void)a;
   op_list(stdout);

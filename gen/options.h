@@ -30,6 +30,7 @@ typedef struct {
   const char *compare_a, *compare_b;
   const char *dump; /* pass name */
   const char *depth; /* auto, min or a number */
+  const char *float_out; /* --float-out */
 } Options;
 
 /* Parses argv. On a fault: diag_error(EXIT_USAGE). --help, --version, --list-ops print and set *done. */

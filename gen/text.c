@@ -2,7 +2,6 @@
  *
  * text.c - text buffers, whole files, identifiers, globs, hashes, time.
  */
-#define _POSIX_C_SOURCE 200809L
 #include "base.h"
 
 #include <ctype.h>

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pass_check_ops.c - requires: a graph as read. Keeps: everything. Reports what is not supported, all of it.
+ */
+#include "nngen.h"
+
+#include <math.h>
+
+/* What to do about operators that people meet; the first match counts. */
+static const struct {
+  const char *op, *advice;
+} advice[] = {
+    {"ZipMap", "export from scikit-learn with options={'zipmap': False}"},
+    {"If", "control flow is not supported: export the traced network, without branches"},
+    {"Loop", "control flow is not supported: export the traced network, without loops"},
+    {"Scan", "control flow is not supported: export the traced network, without loops"},
+    {"LSTM", "recurrent layers are not supported yet"},
+    {"GRU", "recurrent layers are not supported yet"},
+    {"RNN", "recurrent layers are not supported yet"},
+    {"Conv", "convolution is not supported yet"},
+    {"ConvTranspose", "convolution is not supported yet"},
+    {"MaxPool", "pooling is not supported yet"},
+    {"AveragePool", "pooling is not supported yet"},
+    {"GlobalAveragePool", "pooling is not supported yet"},
+    {"GlobalMaxPool", "pooling is not supported yet"},
+    {"LayerNormalization", "normalisation by run-time statistics is not supported yet"},
+    {"InstanceNormalization", "normalisation by run-time statistics is not supported yet"},
+    {"GroupNormalization", "normalisation by run-time statistics is not supported yet"},
+    {"RMSNormalization", "normalisation by run-time statistics is not supported yet"},
+    {"Attention", "attention is not supported yet"},
+    {"QuantizeLinear", "quantised models are not supported: nngen quantises the float model"},
+    {"DequantizeLinear", "quantised models are not supported: nngen quantises the float model"},
+    {"QLinearMatMul", "quantised models are not supported: nngen quantises the float model"},
+    {"MatMulInteger", "quantised models are not supported: nngen quantises the float model"},
+    {"DynamicQuantizeLinear", "quantised models are not supported: nngen quantises the float model"},
+    {"TreeEnsembleClassifier", "decision trees are not supported yet"},
+    {"TreeEnsembleRegressor", "decision trees are not supported yet"},
+    {"TreeEnsemble", "decision trees are not supported yet"},
+    {"SVMClassifier", "support vector machines are not supported"},
+    {"SVMRegressor", "support vector machines are not supported"},
+    {"LabelEncoder", "train with numbers as class labels"},
+    {"NonMaxSuppression", "leave post-processing out of the exported model"},
+};
+
+static const char *advice_for(const Node *n) {
+  for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
+    if (strcmp(advice[i].op, n->op_type) == 0)
+      return advice[i].advice;
+  if (strncmp(n->domain, "com.microsoft", 13) == 0)
+    return "the model went through onnxruntime's optimiser: use the file from before it";
+  return NULL;
+}
+
+void pass_check_ops(Graph *g) {
+  for (int i = 0; i < g->n_nodes; i++) {
+    const Node *n = g->node[i];
+    const char *what = advice_for(n);
+    if (n->op == OP_UNKNOWN)
+      diag_error(EXIT_UNSUPPORTED, n, "operator '%s'%s%s%s is not supported%s%s", diag_text(n->op_type), *n->domain ? " (domain '" : "",
+                 diag_text(n->domain), *n->domain ? "')" : "", what ? ": " : "", what ? what : "");
+    else if (n->op < OP_COUNT && n->opset < op_info[n->op].since && g->opset >= op_info[OP_Add].since)
+      diag_error(EXIT_INVALID, n, "operator '%s' came with opset %d; the model says %d", diag_text(n->op_type), op_info[n->op].since, n->opset);
+  }
+}
+
+/* Bounds may be infinite: Clip, Max and Min against them do nothing. */
+static bool may_be_infinite(const Node *n) { return n->op == OP_Clip || n->op == OP_Max || n->op == OP_Min; }
+
+static void check_values(const Node *n, const Tensor *t) {
+  int64_t count = tensor_count(t);
+  for (int64_t i = 0; i < count; i++)
+    if (isnan(t->value[i]) || (isinf(t->value[i]) && !may_be_infinite(n))) {
+      diag_error(EXIT_NUMERIC, n, "weight '%s' is %s at index %lld", diag_text(t->name), isnan(t->value[i]) ? "NaN" : "infinite",
+                 (long long)i);
+      return;
+    }
+}
+
+void pass_check_static(Graph *g) {
+  for (int i = 0; i < g->n_nodes; i++) {
+    const Node *n = g->node[i];
+    const OpInfo *info = &op_info[n->op];
+    if (info->kind == KIND_FOLD && !info->lower)
+      diag_error(EXIT_UNSUPPORTED, n, "is supported only where its inputs are constants");
+    for (int k = 0; k < n->n_in; k++)
+      if (n->in[k] && n->in[k]->value && dtype_is_float(n->in[k]->dtype))
+        check_values(n, n->in[k]);
+  }
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * samples.c - --data and --labels: reading them, running the float model over them, judging by labels.
+ */
+#include "npy.h"
+#include "quant.h"
+#include "report.h"
+#include <math.h>
+#include <unistd.h>
+
+enum { RANDOM_SAMPLES = 1000 };
+
+static uint64_t next_random(uint64_t *s) { /* splitmix64 */
+  uint64_t z = *s += 0x9e3779b97f4a7c15u;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+  return z ^ z >> 31;
+}
+
+/* Twelve uniforms less six: mean 0, variance 1, within +-6, and the same on every machine. */
+static double near_normal(uint64_t *s) {
+  double v = -6;
+  for (int i = 0; i < 12; i++)
+    v += ldexp((double)(next_random(s) >> 11), -53);
+  return v;
+}
+
+static void draw(const Graph *g, Samples *s) {
+  uint64_t seed = 1;
+  s->n = RANDOM_SAMPLES;
+  s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
+  float *p = s->in;
+  for (size_t at = 0; at < s->n; at++)
+    for (int i = 0; i < g->n_in; i++)
+      for (int64_t e = 0; e < tensor_count(g->in[i]); e++) {
+        DataType t = g->in[i]->dtype;
+        bool whole = t != DT_FLOAT && t != DT_DOUBLE && t != DT_FLOAT16 && t != DT_BFLOAT16;
+        *p++ = whole ? (float)(next_random(&seed) % (t == DT_BOOL ? 2 : 16)) : (float)near_normal(&seed);
+      }
+  s->source = "random inputs, seed 1";
+}
+
+/* Samples in an array whose elements a sample are `each`; 0 after an error. A single sample may come without its sample axis. */
+static size_t samples_in(const char *path, const NpyArray *a, int64_t each) {
+  int64_t total = 1, rest = 1;
+  for (int i = 0; i < a->rank; i++) {
+    total *= a->dim[i];
+    if (i)
+      rest *= a->dim[i];
+  }
+  if (a->rank >= 1 && rest == each)
+    return (size_t)a->dim[0];
+  if (total == each)
+    return 1;
+  if (a->rank >= 1 && each > 0 && rest > 0 && each % rest == 0 && each / rest == a->dim[0])
+    return 1;
+  diag_error(EXIT_FILES, NULL, "%s: a sample has %lld elements, the network takes %lld", diag_text(path), (long long)rest, (long long)each);
+  return 0;
+}
+
+/* From one array that has all inputs side by side, or from an .npz by input name (or its only array). */
+static bool load(const Graph *g, const char *path, Samples *s) {
+  const NpyFile *file = npy_read(path);
+  if (!file)
+    return false;
+  const NpyArray *a = file->array;
+  if (file->n == 1 && (g->n_in != 1 || !npy_find(file, g->in[0]->name))) {
+    s->n = samples_in(path, &a[0], s->n_in);
+    s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
+    for (size_t i = 0; i < s->n * (size_t)s->n_in; i++)
+      s->in[i] = (float)a[0].value[i];
+    return s->n > 0;
+  }
+  size_t first = 0;
+  for (int i = 0; i < g->n_in; i++) {
+    size_t each = (size_t)tensor_count(g->in[i]);
+    const NpyArray *x = npy_find(file, g->in[i]->name);
+    if (!x && file->n == g->n_in)
+      x = &a[i];
+    if (!x) {
+      diag_error(EXIT_FILES, NULL, "%s: no array named '%s' for that input", diag_text(path), diag_text(g->in[i]->name));
+      return false;
+    }
+    size_t count = samples_in(path, x, (int64_t)each);
+    if (!count || (s->in && count != s->n)) {
+      diag_error(EXIT_FILES, NULL, "%s: input '%s' has %zu samples, others %zu", diag_text(path), diag_text(g->in[i]->name), count, s->n);
+      return false;
+    }
+    s->n = count;
+    if (!s->in)
+      s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
+    for (size_t at = 0; at < s->n; at++)
+      for (size_t e = 0; e < each; e++)
+        s->in[at * (size_t)s->n_in + first + e] = (float)x->value[at * each + e];
+    first += each;
+  }
+  return true;
+}
+
+static void run_float(const Graph *g, Samples *s, bool progress) {
+  Eval *eval = eval_new(g);
+  double *in = mem_array((size_t)s->n_in + 1, sizeof *in), started = now_s();
+  s->out = mem_array(s->n * (size_t)s->n_out + 1, sizeof *s->out);
+  double *out = s->out;
+  size_t not_finite = 0;
+  for (size_t at = 0; at < s->n; at++) {
+    for (int i = 0; i < s->n_in; i++)
+      in[i] = s->in[at * (size_t)s->n_in + (size_t)i];
+    eval_run(eval, in);
+    for (int i = 0; i < g->n_tensors; i++) {
+      const Tensor *t = g->tensor[i];
+      const double *v = t->rank >= 0 ? eval_value(eval, t) : NULL;
+      for (int64_t e = 0; v && e < tensor_count(t); e++) {
+        s->lo[i] = at || e ? fmin(s->lo[i], v[e]) : v[e];
+        s->hi[i] = at || e ? fmax(s->hi[i], v[e]) : v[e];
+      }
+    }
+    for (int i = 0; i < g->n_out; i++) {
+      memcpy(out, eval_value(eval, g->out[i]), (size_t)tensor_count(g->out[i]) * sizeof *out);
+      for (int64_t e = 0; e < tensor_count(g->out[i]); e++)
+        not_finite += !isfinite(out[e]);
+      out += tensor_count(g->out[i]);
+    }
+    if (progress && at % 256 == 0 && now_s() - started > 2)
+      fprintf(stderr, "\rfloat model: sample %zu of %zu ", at, s->n);
+  }
+  if (progress && now_s() - started > 2)
+    fputs("\r\033[K", stderr);
+  if (not_finite)
+    diag_warn(NULL, "the float model gives %zu infinite or undefined outputs on %s", not_finite, diag_text(s->source));
+}
+
+Samples *samples_read(const Graph *g, const Options *o) {
+  Samples *s = mem_alloc(sizeof *s);
+  for (int i = 0; i < g->n_in; i++)
+    s->n_in += (int)tensor_count(g->in[i]);
+  for (int i = 0; i < g->n_out; i++)
+    s->n_out += (int)tensor_count(g->out[i]);
+  s->lo = mem_array((size_t)g->n_tensors + 1, sizeof *s->lo);
+  s->hi = mem_array((size_t)g->n_tensors + 1, sizeof *s->hi);
+  s->is_user_data = o->data;
+  s->source = o->data;
+  if (!o->data) {
+    draw(g, s);
+    diag_note(NULL, "no --data: ranges and errors are for random inputs (near normal, seed 1)");
+  } else if (!load(g, o->data, s)) {
+    return NULL;
+  }
+  run_float(g, s, isatty(2) && !o->quiet);
+  if (o->float_out) {
+    FILE *f = fopen(o->float_out, "wb");
+    char head[128];
+    /* NPY 1.0: the header ends on a multiple of 64 */
+    snprintf(head, sizeof head, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %d), }", s->n, s->n_out);
+    if (!f || fprintf(f, "\x93NUMPY\x01%c%c%c%-117s\n", 0, 118, 0, head) < 0 || fwrite(s->out, sizeof *s->out, s->n * (size_t)s->n_out, f) != s->n * (size_t)s->n_out ||
+        fclose(f))
+      diag_error(EXIT_FILES, NULL, "cannot write %s", diag_text(o->float_out));
+  }
+  return s;
+}
+
+static bool whole(double v) {
+  return v == floor(v);
+}
+
+/* Share of samples whose decision is the label: the argmax of the widest output, an index output itself, or a single probability against 1/2
+ * (a logit against 0 when values leave [0, 1]). */
+static double accuracy(const Kernel *k, const Samples *s, const double *out, const NpyArray *y) {
+  const HirPort *best = NULL;
+  for (int i = 0; i < k->n_out_ports; i++)
+    if (!best || k->out_port[i].n > best->n)
+      best = &k->out_port[i];
+  double lo = 0, hi = 0;
+  for (size_t at = 0; at < s->n; at++)
+    lo = fmin(lo, s->out[at * (size_t)s->n_out + (size_t)best->first]), hi = fmax(hi, s->out[at * (size_t)s->n_out + (size_t)best->first]);
+  bool index = best->n == 1 && best->fmt.W == best->fmt.I;
+  size_t right = 0;
+  for (size_t at = 0; at < s->n; at++) {
+    const double *v = out + at * (size_t)s->n_out + best->first;
+    int pick = 0;
+    for (int i = 1; i < best->n; i++)
+      pick = v[i] > v[pick] ? i : pick;
+    double decision = index ? v[0] : best->n == 1 ? v[0] > (lo < 0 || hi > 1 ? 0 : 0.5) : pick;
+    right += decision == y->value[at];
+  }
+  return s->n ? (double)right / (double)s->n : NAN;
+}
+
+void compare_labels(const Kernel *k, const Options *o, const Samples *s, Comparison *c) {
+  if (!o->labels)
+    return;
+  const NpyFile *file = npy_read(o->labels);
+  if (!file)
+    return;
+  const NpyArray *y = file->array;
+  int64_t count = 1;
+  for (int i = 0; i < y->rank; i++)
+    count *= y->dim[i];
+  double *fixed = mem_array(s->n * (size_t)s->n_out + 1, sizeof *fixed);
+  for (size_t at = 0; at < s->n; at++)
+    for (int p = 0; p < k->n_out_ports; p++)
+      for (int e = 0; e < k->out_port[p].n; e++) {
+        size_t i = at * (size_t)s->n_out + (size_t)(k->out_port[p].first + e);
+        fixed[i] = ldexp((double)c->out[i], k->out_port[p].fmt.I - k->out_port[p].fmt.W);
+      }
+  bool classes = count == (int64_t)s->n;
+  for (int64_t i = 0; classes && i < count; i++)
+    classes = whole(y->value[i]);
+  if (classes) {
+    c->metric_is_accuracy = true;
+    c->float_metric = accuracy(k, s, s->out, y);
+    c->fixed_metric = accuracy(k, s, fixed, y);
+  } else if (count % (int64_t)s->n == 0 && count / (int64_t)s->n <= s->n_out) {
+    int each = (int)(count / (int64_t)s->n);
+    double sf = 0, sx = 0;
+    for (size_t at = 0; at < s->n; at++)
+      for (int e = 0; e < each; e++) {
+        double want = y->value[at * (size_t)each + (size_t)e], f = s->out[at * (size_t)s->n_out + (size_t)e] - want;
+        double x = fixed[at * (size_t)s->n_out + (size_t)e] - want;
+        sf += f * f, sx += x * x;
+      }
+    c->float_metric = sqrt(sf / (double)count);
+    c->fixed_metric = sqrt(sx / (double)count);
+  } else {
+    diag_error(EXIT_FILES, NULL, "%s: %lld labels for %zu samples", diag_text(o->labels), (long long)count, s->n);
+  }
+}
+
+void compare_limit(const Options *o, const Comparison *c) {
+  if (o->max_error >= 0 && !(c->max_abs_err <= o->max_error))
+    diag_error(EXIT_NUMERIC, NULL, "worst error %.6g against the float model exceeds --max-error=%g; widen --q (nngen --info shows the ranges)", c->max_abs_err,
+               o->max_error);
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// @TOP@_verilator.cpp - runs all vectors of tb/vectors through the VHDL of @TOP@ (as Verilog, by ghdl --synth) in Verilator, made by nngen
+// @VERSION@. Every output bit is compared with tb/vectors/out.hex, which comes from nngen's evaluator, and with the C model in c/@TOP@.c; out_valid
+// is checked in every cycle. The last line is "PASS: ..." or "FAIL: ...", the exit status 0 or 1. Argument: folder of the vectors.
+#include "Vdut.h"
+#include "verilated.h"
+#include <cinttypes>
+#include <cstdarg>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "../c/@TOP@.h"
+}
+
+namespace {
+
+const unsigned latency = @LATENCY@;
+
+struct Port {
+  const char *name;
+  unsigned low, n, width;
+  int frac;
+  bool is_signed;
+};
+const Port in_ports[] = {
+@IN_PORTS@
+};
+const Port out_ports[] = {
+@OUT_PORTS@
+};
+const unsigned in_bits = @IN_BITS@, out_bits = @OUT_BITS@, in_count = @IN_COUNT@, out_count = @OUT_COUNT@;
+
+typedef std::vector<uint32_t> Word; // bit i of the port is bit i % 32 of element i / 32
+
+[[noreturn]] void fail(const char *format, ...) {
+  std::fputs("FAIL: ", stdout);
+  va_list args;
+  va_start(args, format);
+  std::vprintf(format, args);
+  va_end(args);
+  std::putchar('\n');
+  std::exit(1);
+}
+
+// Verilator's ports are plain integers up to 64 bits, above that an array of 32-bit words.
+template <class T> void set_port(T &port, const Word &w) { port = static_cast<T>(w.size() > 1 ? w[0] | uint64_t(w[1]) << 32 : w[0]); }
+template <std::size_t N> void set_port(VlWide<N> &port, const Word &w) {
+  for (std::size_t i = 0; i < N; i++)
+    port[i] = w[i];
+}
+template <class T> void get_port(const T &port, Word &w) {
+  w[0] = static_cast<uint32_t>(port);
+  if (w.size() > 1)
+    w[1] = static_cast<uint32_t>(uint64_t(port) >> 32);
+}
+template <std::size_t N> void get_port(const VlWide<N> &port, Word &w) {
+  for (std::size_t i = 0; i < N; i++)
+    w[i] = port[i];
+}
+
+int64_t element(const Word &w, unsigned low, unsigned width, bool is_signed) {
+  uint64_t bits = 0;
+  for (unsigned i = 0; i < width;) {
+    unsigned at = low + i, n = 32 - at % 32;
+    bits |= uint64_t(w[at / 32] >> at % 32) << i;
+    i += n;
+  }
+  if (width < 64) {
+    bits &= (uint64_t(1) << width) - 1;
+    if (is_signed && bits >> (width - 1))
+      bits |= ~uint64_t(0) << width;
+  }
+  return static_cast<int64_t>(bits);
+}
+
+struct File {
+  std::string name;
+  unsigned bits;
+  std::vector<Word> vectors;
+
+  File(const std::string &path, unsigned bits_, unsigned elements) : name(path), bits(bits_) {
+    std::FILE *f = std::fopen(path.c_str(), "r");
+    if (!f)
+      fail("cannot read %s", path.c_str());
+    std::vector<char> line((bits + 3) / 4 + 200);
+    unsigned long count = 0, file_bits = 0, file_elements = 0;
+    if (!std::fgets(line.data(), int(line.size()), f) ||
+        std::sscanf(line.data(), "# nngen vectors N=%lu bits=%lu elements=%lu", &count, &file_bits, &file_elements) != 3)
+      fail("%s: line 1 is no header of an nngen vector file", path.c_str());
+    if (file_bits != bits || file_elements != elements)
+      fail("%s: made for another design", path.c_str());
+    while (std::fgets(line.data(), int(line.size()), f))
+      add(line.data());
+    std::fclose(f);
+    if (vectors.empty() || vectors.size() != count)
+      fail("%s: %zu vectors, but the header promises %lu", path.c_str(), vectors.size(), count);
+  }
+
+  void add(char *text) {
+    std::size_t digits = std::strcspn(text, " \r\n"), expected = (bits + 3) / 4;
+    if (digits != expected)
+      fail("%s: line %zu has %zu digits, not %zu", name.c_str(), vectors.size() + 2, digits, expected);
+    Word w((bits + 31) / 32);
+    for (std::size_t i = 0; i < digits; i++) {
+      const char *all = "0123456789abcdef", *at = std::strchr(all, text[i] | 0x20);
+      std::size_t bit = 4 * (digits - 1 - i);
+      if (!at || !*at || (bits - bit < 4 && (at - all) >> (bits - bit)))
+        fail("%s: line %zu: bad digit '%c'", name.c_str(), vectors.size() + 2, text[i]);
+      w[bit / 32] |= uint32_t(at - all) << bit % 32;
+    }
+    vectors.push_back(w);
+  }
+};
+
+uint64_t random_bits() {
+  static uint64_t s = 88172645463325252u;
+  s ^= s << 13;
+  s ^= s >> 7;
+  s ^= s << 17;
+  return s;
+}
+
+class Bench {
+public:
+  Bench(const File &in_, const File &out_) : in(in_), out(out_), got((out_bits + 31) / 32), noise((in_bits + 31) / 32), queue(latency, -1) {}
+
+  int run() {
+    reset(3);
+    measure_latency();
+    for (unsigned i = 0; i < latency + 2; i++)
+      tick(-1);
+    first = -1, outputs = 0;
+    for (std::size_t v = 0; v < in.vectors.size(); v++) // back to back
+      tick(long(v));
+    drain();
+    const long ii = outputs > 1 ? (last - first + outputs - 2) / (outputs - 1) : 1;
+    for (std::size_t v = 0; v < in.vectors.size() && v < 20000; v++) { // gaps
+      uint64_t r = random_bits();
+      for (uint64_t gap = r % 16 == 0 ? r / 16 % (2 * latency + 1) : r % 2 ? 0 : r / 16 % 4; gap > 0; gap--)
+        tick(-1);
+      tick(long(v));
+    }
+    drain();
+    for (std::size_t v = 0; v < in.vectors.size() && v < latency + 2; v++) // reset in mid-stream
+      tick(long(v));
+    reset(2);
+    for (std::size_t v = 0; v < in.vectors.size() && v < 2 * latency; v++)
+      tick(long(v));
+    drain();
+    std::printf("%s: %zu vectors, %" PRIu64 " bits, %ld mismatches, latency %d cycles, II %ld\n", mismatches ? "FAIL" : "PASS", in.vectors.size(),
+                uint64_t(in.vectors.size()) * out_bits, mismatches, measured, ii);
+    return mismatches ? 1 : 0;
+  }
+
+  // The C model on every input vector.
+  void check_c_model() {
+    std::vector<@TOP@_in_t> x(in_count);
+    std::vector<@TOP@_out_t> y(out_count);
+    for (std::size_t v = 0; v < in.vectors.size(); v++) {
+      std::size_t e = 0;
+      for (const Port &p : in_ports)
+        for (unsigned i = 0; i < p.n; i++)
+          x[e++] = static_cast<@TOP@_in_t>(element(in.vectors[v], p.low + i * p.width, p.width, p.is_signed));
+      @TOP@(x.data(), y.data());
+      e = 0;
+      for (const Port &p : out_ports)
+        for (unsigned i = 0; i < p.n; i++, e++) {
+          int64_t expected = element(out.vectors[v], p.low + i * p.width, p.width, p.is_signed);
+          if (static_cast<int64_t>(y[e]) != expected)
+            mismatch("C model", v, p, i, static_cast<int64_t>(y[e]), expected);
+        }
+    }
+  }
+
+private:
+  Vdut dut;
+  const File &in, &out;
+  Word got, noise;
+  std::vector<long> queue; // vector that the design sampled i cycles ago, -1: none
+  unsigned head = 0;
+  int measured = -1;
+  long cycle = 0, first = -1, last = -1, outputs = 0, mismatches = 0, reported = 0;
+
+  void mismatch(const char *who, std::size_t v, const Port &p, unsigned i, int64_t value, int64_t expected) {
+    uint64_t differ = uint64_t(value) ^ uint64_t(expected);
+    if (p.width < 64)
+      differ &= (uint64_t(1) << p.width) - 1;
+    for (; differ; differ &= differ - 1)
+      mismatches++;
+    if (++reported > 10)
+      return;
+    double step = 1;
+    for (int f = p.frac; f > 0; f--)
+      step /= 2;
+    for (int f = p.frac; f < 0; f++)
+      step *= 2;
+    std::printf("%s, vector %zu, %s[%u]: got %.6f (%" PRId64 "), expected %.6f (%" PRId64 ")\n", who, v, p.name, i, double(value) * step, value,
+                double(expected) * step, expected);
+  }
+
+  void edge() {
+    dut.clk = 1;
+    dut.eval();
+    dut.clk = 0;
+    dut.eval();
+    cycle++;
+  }
+
+  void drive(long v) {
+    dut.in_valid = v >= 0;
+    if (v < 0)
+      for (uint32_t &w : noise)
+        w = uint32_t(random_bits());
+    if (in_bits % 32)
+      noise.back() &= (uint32_t(1) << in_bits % 32) - 1;
+    set_port(dut.in_data, v < 0 ? noise : in.vectors[std::size_t(v)]);
+    dut.eval();
+  }
+
+  // What the design shows before the edge is compared; vector v (-1: none) is what it samples at the edge.
+  void tick(long v) {
+    drive(v);
+    const long expected = queue[head];
+    if (bool(dut.out_valid) != (expected >= 0)) {
+      mismatches++;
+      if (++reported <= 10)
+        std::printf("cycle %ld: out_valid is %d\n", cycle, int(dut.out_valid));
+    }
+    if (dut.out_valid) {
+      if (first < 0)
+        first = cycle;
+      last = cycle, outputs++;
+    }
+    if (expected >= 0) {
+      get_port(dut.out_data, got);
+      if (got != out.vectors[std::size_t(expected)])
+        for (const Port &p : out_ports)
+          for (unsigned i = 0; i < p.n; i++) {
+            int64_t a = element(got, p.low + i * p.width, p.width, p.is_signed);
+            int64_t b = element(out.vectors[std::size_t(expected)], p.low + i * p.width, p.width, p.is_signed);
+            if (a != b)
+              mismatch("VHDL", std::size_t(expected), p, i, a, b);
+          }
+    }
+    queue[head] = v;
+    head = (head + 1) % latency;
+    edge();
+  }
+
+  void drain() {
+    for (unsigned i = 0; i < latency + 2; i++)
+      tick(-1);
+  }
+
+  void reset(int cycles) {
+    dut.rst = 1;
+    drive(-1);
+    dut.in_valid = 1; // must be ignored
+    for (int i = 0; i < cycles; i++)
+      edge();
+    dut.rst = 0;
+    queue.assign(latency, -1);
+    tick(-1);
+  }
+
+  void measure_latency() {
+    drive(0);
+    edge();
+    drive(-1);
+    for (unsigned i = 1; i <= 2 * latency + 16; i++) {
+      if (dut.out_valid) {
+        measured = int(i);
+        break;
+      }
+      edge();
+    }
+    if (measured < 0)
+      fail("no out_valid within %u cycles", 2 * latency + 16);
+    if (measured != int(latency))
+      fail("latency %d cycles, expected %u", measured, latency);
+  }
+};
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Verilated::commandArgs(argc, argv);
+  std::setvbuf(stdout, nullptr, _IOLBF, 4096);
+  const std::string folder = argc > 1 ? argv[1] : "tb/vectors";
+  const File in(folder + "/in.hex", in_bits, in_count), out(folder + "/out.hex", out_bits, out_count);
+  if (in.vectors.size() != out.vectors.size())
+    fail("in.hex and out.hex differ in the number of vectors");
+  Bench bench(in, out);
+  bench.check_c_model();
+  return bench.run();
+}
