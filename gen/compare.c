@@ -63,19 +63,27 @@ static size_t argmax(const double *v, int n) {
   return (size_t)best;
 }
 
-/* The output whose argmax is the decision: the widest floating one; NULL when all have one element. */
-static const HirPort *decision(const Graph *g, const Kernel *k) {
-  const HirPort *best = NULL;
+static bool is_index(const Tensor *t) {
+  return t->dtype != DT_FLOAT && t->dtype != DT_DOUBLE && t->dtype != DT_FLOAT16 && t->dtype != DT_BFLOAT16;
+}
+
+/* The output that decides: the widest floating one by its argmax, else an integer one by itself; NULL when there is neither. */
+static int decision(const Graph *g, const Kernel *k) {
+  int best = -1;
   for (int i = 0; i < k->n_out_ports; i++)
-    if (k->out_port[i].n > 1 && g->out[i]->dtype != DT_INT64 && (!best || k->out_port[i].n > best->n))
-      best = &k->out_port[i];
+    if (!is_index(g->out[i]) && k->out_port[i].n > 1 && (best < 0 || k->out_port[i].n > k->out_port[best].n))
+      best = i;
+  for (int i = 0; best < 0 && i < k->n_out_ports; i++)
+    if (is_index(g->out[i]))
+      best = i;
   return best;
 }
 
+/* Errors are those of floating outputs: an integer one is a decision, right or wrong. */
 static void compare_outputs(const Graph *g, const Kernel *k, const Samples *s, Comparison *c) {
   double *fixed = mem_array((size_t)s->n_out + 1, sizeof *fixed), sum_sq = 0;
-  const HirPort *d = decision(g, k);
-  size_t agree = 0;
+  int d = decision(g, k);
+  size_t agree = 0, values = 0;
   for (size_t at = 0; at < s->n; at++) {
     const double *want = s->out + at * (size_t)s->n_out;
     for (int p = 0; p < k->n_out_ports; p++)
@@ -83,14 +91,21 @@ static void compare_outputs(const Graph *g, const Kernel *k, const Samples *s, C
         int i = k->out_port[p].first + e;
         fixed[i] = ldexp((double)c->out[at * (size_t)k->n_out + (size_t)i], -(k->out_port[p].fmt.W - k->out_port[p].fmt.I));
         double err = fixed[i] - want[i];
+        if (is_index(g->out[p]))
+          continue;
         c->max_abs_err = fmax(c->max_abs_err, fabs(err));
         sum_sq += err * err;
+        values++;
       }
-    if (d)
-      agree += argmax(fixed + d->first, d->n) == argmax(want + d->first, d->n);
+    if (d < 0)
+      continue;
+    const HirPort *port = &k->out_port[d];
+    bool same = is_index(g->out[d]) ? !memcmp(fixed + port->first, want + port->first, (size_t)port->n * sizeof *want)
+                                    : argmax(fixed + port->first, port->n) == argmax(want + port->first, port->n);
+    agree += same;
   }
-  c->rms_err = s->n ? sqrt(sum_sq / ((double)s->n * s->n_out)) : 0;
-  c->argmax_agreement = d && s->n ? (double)agree / (double)s->n : -1;
+  c->rms_err = values ? sqrt(sum_sq / (double)values) : 0;
+  c->argmax_agreement = d >= 0 && s->n ? (double)agree / (double)s->n : -1;
 }
 
 Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const Samples *s, int64_t *raw) {

@@ -50,6 +50,8 @@ int vhdl_latency(const Kernel *k);
 int vhdl_port_bits(const HirPort *p, int n);
 /* tb/: VHDL bench, Verilator main, vectors/in.hex and vectors/out.hex */
 void emit_tb(const Design *d, Folder *f);
+/* Vectors that the GHDL bench runs unless told otherwise: every corner, and enough of the data. */
+size_t tb_default_vectors(const Vectors *v);
 /* Makefile, README.md, vivado.tcl, quartus.tcl */
 void emit_folder(const Design *d, Folder *f);
 

@@ -44,16 +44,16 @@ static const char *quotable(const char *name) {
 static char *vhdl_ports(const HirPort *p, int n) {
   Buf b = {0};
   for (int i = 0; i < n; i++)
-    buf_printf(&b, "    %d => (low => %d, n => %d, width => %d, frac => %d, is_signed => %s)%s", i, vhdl_port_bits(p, i), p[i].n, p[i].fmt.W,
-               p[i].fmt.W - p[i].fmt.I, p[i].fmt.is_signed ? "true" : "false", i + 1 < n ? ",\n" : "");
+    buf_printf(&b, "    %d => (low => %d, n => %d, width => %d, frac => %d, is_signed => %s)%s", i, vhdl_port_bits(p, i), p[i].n,
+               p[i].fmt.W, p[i].fmt.W - p[i].fmt.I, p[i].fmt.is_signed ? "true" : "false", i + 1 < n ? ",\n" : "");
   return b.s;
 }
 
 static char *cpp_ports(const HirPort *p, int n) {
   Buf b = {0};
   for (int i = 0; i < n; i++)
-    buf_printf(&b, "    {\"%s\", %d, %d, %d, %d, %s},%s", quotable(p[i].name), vhdl_port_bits(p, i), p[i].n, p[i].fmt.W, p[i].fmt.W - p[i].fmt.I,
-               p[i].fmt.is_signed ? "true" : "false", i + 1 < n ? "\n" : "");
+    buf_printf(&b, "    {\"%s\", %d, %d, %d, %d, %s},%s", quotable(p[i].name), vhdl_port_bits(p, i), p[i].n, p[i].fmt.W,
+               p[i].fmt.W - p[i].fmt.I, p[i].fmt.is_signed ? "true" : "false", i + 1 < n ? "\n" : "");
   return b.s;
 }
 
@@ -72,32 +72,28 @@ void emit_tb(const Design *d, Folder *f) {
   Buf names = {0};
   for (int i = 0; i < k->n_out_ports; i++)
     buf_printf(&names, "      when %d => return \"%s\";%s", i, quotable(k->out_port[i].name), i + 1 < k->n_out_ports ? "\n" : "");
-  const char *pairs[] = {"TOP",
-                         d->top,
-                         "VERSION",
-                         NNGEN_VERSION,
-                         "LATENCY",
-                         mem_printf("%d", vhdl_latency(k)),
-                         "N",
-                         mem_printf("%zu", tb_default_vectors(d->vec)),
-                         "IN_BITS",
-                         mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
-                         "OUT_BITS",
-                         mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
-                         "IN_COUNT",
-                         mem_printf("%d", k->n_in),
-                         "OUT_COUNT",
-                         mem_printf("%d", k->n_out),
-                         "OUT_PORTS",
-                         vhdl_ports(k->out_port, k->n_out_ports),
-                         "OUT_NAMES",
-                         names.s,
+  const char *pairs[] = {"TOP",       d->top,
+                         "VERSION",   NNGEN_VERSION,
+                         "LATENCY",   mem_printf("%d", vhdl_latency(k)),
+                         "N",         mem_printf("%zu", tb_default_vectors(d->vec)),
+                         "IN_BITS",   mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
+                         "OUT_BITS",  mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
+                         "IN_COUNT",  mem_printf("%d", k->n_in),
+                         "OUT_COUNT", mem_printf("%d", k->n_out),
+                         "OUT_PORTS", vhdl_ports(k->out_port, k->n_out_ports),
+                         "OUT_NAMES", names.s,
                          NULL};
   template_prefix(folder_add(f, mem_printf("tb/%s_tb_pkg.vhd", d->top)), "testbench/nn_tb_pkg.vhd", d->top);
   template_render(folder_add(f, mem_printf("tb/%s_tb.vhd", d->top)), "templates/text/tb.vhd", pairs);
-  const char *cpp[] = {"TOP",       d->top,   "VERSION",   NNGEN_VERSION, "LATENCY",  pairs[5],
-                       "IN_BITS",   pairs[9], "OUT_BITS",  pairs[11],     "IN_COUNT", pairs[13],
-                       "OUT_COUNT", pairs[15], "IN_PORTS", cpp_ports(k->in_port, k->n_in_ports),
-                       "OUT_PORTS", cpp_ports(k->out_port, k->n_out_ports), NULL};
+  const char *cpp[] = {"TOP",       d->top,
+                       "VERSION",   NNGEN_VERSION,
+                       "LATENCY",   pairs[5],
+                       "IN_BITS",   pairs[9],
+                       "OUT_BITS",  pairs[11],
+                       "IN_COUNT",  pairs[13],
+                       "OUT_COUNT", pairs[15],
+                       "IN_PORTS",  cpp_ports(k->in_port, k->n_in_ports),
+                       "OUT_PORTS", cpp_ports(k->out_port, k->n_out_ports),
+                       NULL};
   template_render(folder_add(f, mem_printf("tb/%s_verilator.cpp", d->top)), "templates/text/verilator.cpp", cpp);
 }

@@ -170,10 +170,7 @@ static void outputs(Buf *b, const Vhdl *x) {
       int value = x->k->out[port->first + e];
       const HirValue *v = &x->k->v[value];
       buf_printf(b, "      out_data(%d downto %d) <= std_logic_vector(", low + port->fmt.W - 1, low);
-      if (v->op == HIR_CONST)
-        buf_printf(b, "%s'(", hir_signed(v) ? "signed" : "unsigned"), vhdl_bits(b, (u128)v->lo, port->fmt.W), buf_puts(b, ")");
-      else
-        vhdl_operand(b, x, value, x->stages, hir_signed(v), port->fmt.W);
+      vhdl_operand(b, x, value, x->stages, hir_signed(v), port->fmt.W);
       buf_puts(b, ");\n");
     }
   }

@@ -25,7 +25,7 @@ typedef struct {
 
 /* Some bits of a variable or register, as a number: (bits [low, low + n) of value `base`, read as signed or unsigned) << shift. */
 typedef struct {
-  int base, low, n, shift;
+  int base, low, n, shift; /* n = 0: the number is 0 */
   bool is_signed;
 } VhdlRef;
 
@@ -42,7 +42,7 @@ static inline bool vhdl_carried(const Vhdl *x, int i) {
 
 /* "signed(17 downto 0)" */
 void vhdl_type(Buf *b, bool is_signed, int width);
-/* Constant c (taken modulo 2^width) as a whole right-hand side. */
+/* Constant c, taken modulo 2^width. */
 void vhdl_const(Buf *b, i128 c, bool is_signed, int width);
 /* Bits of a number, most significant first, in quotes: X"1F" where the width allows. */
 void vhdl_bits(Buf *b, u128 bits, int width);

@@ -48,26 +48,27 @@ void vhdl_bits(Buf *b, u128 bits, int width) {
   buf_write(b, text, (size_t)n);
 }
 
+static void put_qualified(Buf *b, i128 c, bool is_signed, int width) {
+  buf_printf(b, "%s'(", type_name(is_signed));
+  vhdl_bits(b, (u128)c, width);
+  buf_puts(b, ")");
+}
+
 void vhdl_const(Buf *b, i128 c, bool is_signed, int width) {
   c = modulo(c, is_signed, width);
-  if (c == 0)
-    buf_puts(b, "(others => '0')");
-  else if (is_integer(c))
+  if (is_integer(c))
     buf_printf(b, "to_%s(%s, %d)", type_name(is_signed), i128_text(c), width);
   else
-    vhdl_bits(b, (u128)c, width);
+    put_qualified(b, c, is_signed, width);
 }
 
 /* Constant beside an operator, whose other operand is of this type and width. */
 static void const_beside(Buf *b, i128 c, bool is_signed, int width) {
   c = modulo(c, is_signed, width);
-  if (is_integer(c)) {
+  if (is_integer(c))
     buf_puts(b, i128_text(c));
-  } else {
-    buf_printf(b, "%s'(", type_name(is_signed));
-    vhdl_bits(b, (u128)c, width);
-    buf_puts(b, ")");
-  }
+  else
+    put_qualified(b, c, is_signed, width);
 }
 
 /* ---- operands ---- */
@@ -90,7 +91,7 @@ static void put_ref(Buf *b, const Vhdl *x, VhdlRef r, int stage, bool is_signed,
     vhdl_const(b, x->k->v[r.base].lo, is_signed, width);
     return;
   }
-  if (r.shift >= width) {
+  if (r.n < 1 || r.shift >= width) {
     vhdl_const(b, 0, is_signed, width);
     return;
   }
@@ -289,17 +290,24 @@ static void less(Buf *b, const Vhdl *x, int a, int c, int stage) {
   }
 }
 
-static void assign(Buf *b, const Vhdl *x, int i, int value) {
-  const HirValue *v = &x->k->v[i];
-  buf_printf(b, "        %s := ", x->name[i]);
-  vhdl_operand(b, x, value, x->home[i], hir_signed(v), hir_width(v));
-  buf_puts(b, ";\n");
-}
-
 static void assign_const(Buf *b, const Vhdl *x, int i, i128 c) {
   const HirValue *v = &x->k->v[i];
   buf_printf(b, "        %s := ", x->name[i]);
-  vhdl_const(b, c, hir_signed(v), hir_width(v));
+  if (c == 0)
+    buf_puts(b, "(others => '0')");
+  else
+    vhdl_const(b, c, hir_signed(v), hir_width(v));
+  buf_puts(b, ";\n");
+}
+
+static void assign(Buf *b, const Vhdl *x, int i, int value) {
+  const HirValue *v = &x->k->v[i];
+  if (is_const(x, value)) {
+    assign_const(b, x, i, x->k->v[value].lo);
+    return;
+  }
+  buf_printf(b, "        %s := ", x->name[i]);
+  vhdl_operand(b, x, value, x->home[i], hir_signed(v), hir_width(v));
   buf_puts(b, ";\n");
 }
 

@@ -38,7 +38,7 @@ bool vhdl_wire(const Vhdl *x, int i, VhdlRef *r) {
     a.n -= drop;
   }
   if (a.n > width - a.shift)
-    a.n = width > a.shift ? width - a.shift : 1;
+    a.n = width > a.shift ? width - a.shift : 0; /* none: the value is proved to be 0 */
   a.is_signed = hir_signed(v);
   *r = a;
   return true;
@@ -112,13 +112,18 @@ static void plan_wires(Vhdl *x) {
   }
   /* A slice read in a later stage is registered by itself, being narrower, unless what it is cut from is registered for others anyway. */
   bool *cut = mem_array((size_t)k->n + 1, sizeof *cut);
-  for (int i = 0; i < k->n; i++)
+  for (int i = 0; i < k->n; i++) {
     if (x->live[i] && x->folded[i] && k->v[i].op != HIR_SHL && used_in[i] > x->home[i])
       cut[i] = true, x->folded[i] = false;
+    if (x->folded[i] && vhdl_ref(x, i).n < 1)
+      x->folded[i] = false;
+  }
   find_last(x);
   for (int i = 0; i < k->n; i++)
-    if (cut[i] && x->last[vhdl_ref(x, k->v[i].arg[0]).base] >= used_in[i])
+    if (cut[i] && x->last[vhdl_ref(x, k->v[i].arg[0]).base] >= used_in[i]) {
       x->folded[i] = true;
+      x->folded[i] = vhdl_ref(x, i).n > 0;
+    }
   find_last(x);
 }
 

@@ -69,6 +69,7 @@ Node *graph_insert(Graph *g, const Node *before, const char *op_type, const char
   }
   g->node = mem_grow(g->node, g->n_nodes, &g->cap_nodes, sizeof(Node *));
   int at = g->n_nodes++;
+  g->node[at] = NULL; /* graph_remove leaves its last node there */
   if (before)
     for (; at > 0 && g->node[at] != before; at--)
       g->node[at] = g->node[at - 1];

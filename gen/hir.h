@@ -61,7 +61,8 @@ typedef struct {
   const char *tensor; /* output tensor's name in the model */
   int n;              /* elements of its output */
   int *value;         /* the value of each element ... */
-  int *frac;          /* ... and the binary point of each: element = value * 2^-frac */
+  int *frac;          /* ... and the binary point of each: element = (value - offset) * 2^-frac */
+  int64_t *offset;    /* NULL: all 0. Set by hir_round, where a rounding constant was added early */
   Format fmt;         /* W = 0: exact, no single format */
 } HirLayer;
 
@@ -137,6 +138,8 @@ void hir_rebuild_tail(Kernel *to, const Kernel *from, const int *map);
 
 /* Copies kernel `from` without unused values into a new one, through the builders (so that all simplifications apply again). */
 Kernel *hir_clean(const Kernel *from);
+/* hir_round.c: the half of rounding half up moves into a constant that is added on the way already. */
+Kernel *hir_round(const Kernel *from);
 /* hir_expand.c: rounding and overflow of QUANT in terms of the others: rounding constants merge into biases. */
 Kernel *hir_expand(const Kernel *from);
 /* --overflow=error: EXIT_NUMERIC for every layer with a QUANT of that mode whose argument is not proved to fit. */

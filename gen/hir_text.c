@@ -5,7 +5,7 @@
  *   hir 1 TOP
  *   input "name" FIRST N W I s|u RANK DIM...          output the same
  *   table NAME ENTRIES "text" WORD...
- *   layer "name" "op" "tensor" W I s|u N vNUMBER/FRAC...
+ *   layer "name" "op" "tensor" W I s|u N vNUMBER/FRAC/OFFSET...
  *   site LAYER 0|1 "name"
  *   vN = OP ARGS IMM [LO,HI] KEY...    KEY: bound LO HI | site N | round N | overflow N | layer N; ARGS are vN
  *   out vN...
@@ -45,7 +45,7 @@ static void print_layer(FILE *f, const HirLayer *l) {
   quoted(f, l->tensor);
   fprintf(f, " %d %d %c %d", l->fmt.W, l->fmt.I, l->fmt.is_signed ? 's' : 'u', l->n);
   for (int i = 0; i < l->n; i++)
-    fprintf(f, " v%d/%d", l->value[i], l->frac[i]);
+    fprintf(f, " v%d/%d/%lld", l->value[i], l->frac[i], l->offset ? (long long)l->offset[i] : 0);
   fputc('\n', f);
 }
 
@@ -215,14 +215,18 @@ static void read_layer(Reader *r, Kernel *k) {
   l->n = small(r, 0, 1 << 24);
   l->value = mem_array((size_t)l->n + 1, sizeof *l->value);
   l->frac = mem_array((size_t)l->n + 1, sizeof *l->frac);
+  l->offset = mem_array((size_t)l->n + 1, sizeof *l->offset);
   for (int i = 0; i < l->n && !r->bad; i++) {
     blanks(r);
     if (*r->p++ != 'v')
-      complain(r, "a value (vN/FRAC) is expected");
+      complain(r, "a value (vN/FRAC/OFFSET) is expected");
     l->value[i] = small(r, -1, 1 << 28);
     if (*r->p++ != '/')
       complain(r, "'/' is expected");
     l->frac[i] = small(r, -1000, 1000);
+    if (*r->p++ != '/')
+      complain(r, "'/' is expected");
+    l->offset[i] = (int64_t)number(r);
   }
 }
 

@@ -172,18 +172,21 @@ void lower_neg(Lower *l, const Node *n) {
     y[e] = num_quant(l, (Num){hir_neg(l->k, x[e].v), x[e].frac}, n->out[0]);
 }
 
+/* x^p for p = 1, 2, 3, 4: exact products. */
 void lower_pow(Lower *l, const Node *n) {
-  const Tensor *p = n->in[1];
-  for (int64_t i = 0; !p->value || i < tensor_count(p); i++)
-    if (!p->value || p->value[i] != 2) {
-      diag_error(EXIT_UNSUPPORTED, n, "only the constant exponent 2");
+  const Tensor *X = n->in[0], *P = n->in[1], *Y = n->out[0];
+  for (int64_t i = 0; !P->value || i < tensor_count(P); i++)
+    if (!P->value || (P->value[i] != 1 && P->value[i] != 2 && P->value[i] != 3 && P->value[i] != 4)) {
+      diag_error(EXIT_UNSUPPORTED, n, "only the constant exponents 1, 2, 3 and 4");
       return;
     }
-  const Num *x = lower_in(l, n->in[0]);
-  Num *y = lower_out(l, n->out[0]);
-  for (int64_t e = 0; e < tensor_count(n->out[0]); e++) {
-    Num v = x[num_broadcast(n->in[0], n->out[0], e)];
-    y[e] = num_quant(l, num_mul(l, v, v), n->out[0]);
+  const Num *x = lower_in(l, X);
+  Num *y = lower_out(l, Y);
+  for (int64_t e = 0; e < tensor_count(Y); e++) {
+    Num v = x[num_broadcast(X, Y, e)], r = v;
+    for (int p = (int)P->value[num_broadcast(P, Y, e)]; p > 1; p--)
+      r = num_mul(l, r, v);
+    y[e] = num_quant(l, r, Y);
   }
 }
 

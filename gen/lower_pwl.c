@@ -105,17 +105,24 @@ void lower_prelu(Lower *l, const Node *n) {
   }
 }
 
-/* Numbers keep their values; an integer result truncates, which only a float that already is an integer survives. */
+/* Float to integer cuts towards zero, anything to bool asks for not zero; all else keeps its value. */
 void lower_cast(Lower *l, const Node *n) {
   const Tensor *X = n->in[0], *Y = n->out[0];
-  bool from_float = X->dtype == DT_FLOAT || X->dtype == DT_DOUBLE || X->dtype == DT_FLOAT16 || X->dtype == DT_BFLOAT16;
+  Kernel *k = l->k;
   bool to_float = Y->dtype == DT_FLOAT || Y->dtype == DT_DOUBLE || Y->dtype == DT_FLOAT16 || Y->dtype == DT_BFLOAT16;
-  if (from_float && !to_float) {
-    diag_error(EXIT_UNSUPPORTED, n, "a run-time float cannot be cast to an integer");
-    return;
-  }
   const Num *x = lower_in(l, X);
   Num *y = lower_out(l, Y);
-  for (int64_t e = 0; e < tensor_count(Y); e++)
+  int zero = hir_const(k, 0);
+  for (int64_t e = 0; e < tensor_count(Y); e++) {
     y[e] = x[e];
+    if (to_float)
+      continue;
+    int magnitude = hir_max(k, x[e].v, hir_neg(k, x[e].v)), negative = hir_lt(k, x[e].v, zero);
+    if (Y->dtype == DT_BOOL) {
+      y[e] = (Num){hir_lt(k, zero, magnitude), 0};
+    } else if (x[e].frac > 0) {
+      int cut = hir_shr(k, magnitude, x[e].frac);
+      y[e] = (Num){hir_mux(k, negative, hir_neg(k, cut), cut), 0};
+    }
+  }
 }

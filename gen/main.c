@@ -93,7 +93,7 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s) {
 
 /* What the emitters print: QUANT expanded, dead values gone, registers placed. */
 static Kernel *back(const Kernel *lowered, const Options *o) {
-  Kernel *k = hir_expand(lowered);
+  Kernel *k = hir_expand(hir_round(lowered));
   hir_affine(k);
   k = hir_clean(k);
   done(o, "expand", NULL, k);

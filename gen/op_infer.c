@@ -269,10 +269,13 @@ bool infer_cast_like(Graph *g, Node *n) {
 
 bool infer_dropout(Graph *g, Node *n) {
   (void)g;
+  const Tensor *training = n->n_in > 2 ? n->in[2] : NULL;
   if (n->n_out > 1 && n->out[1]) {
     diag_error(EXIT_UNSUPPORTED, n, "its mask is used, which only training needs");
     return false;
   }
+  if (training && (!training->value || tensor_count(training) != 1 || training->value[0] != 0))
+    diag_warn(n, "is in training mode; taken as at inference, where it does nothing");
   return set_shape(n, n->out[0], n->in[0]->dtype, n->in[0]->rank, n->in[0]->dim);
 }
 
@@ -350,7 +353,8 @@ bool infer_reduce(Graph *g, Node *n) {
   bool reduced[MAX_RANK];
   int64_t *list, dim[MAX_RANK];
   int count = 0, rank = 0;
-  if (!need_number(n, x) || (axes && !const_ints(n, 1, "its axes", &list, &count)))
+  bool ordered = n->op == OP_ReduceMax || n->op == OP_ReduceMin; /* bools have an order */
+  if ((!(ordered && x->dtype == DT_BOOL) && !need_number(n, x)) || (axes && !const_ints(n, 1, "its axes", &list, &count)))
     return false;
   if (!axis_flags(axes, x->rank, reduced)) {
     diag_error(EXIT_INVALID, n, "an axis is out of range for %d dimensions", x->rank);

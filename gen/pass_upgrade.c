@@ -88,6 +88,14 @@ static void upgrade_mean(Graph *g, Node *n) {
   n->n_out = 0;
 }
 
+static void upgrade_erfc(Graph *g, Node *n) {
+  Tensor *one = graph_const(g, mem_printf("%s.one", n->name), DT_FLOAT, 0, NULL, (double[]){1});
+  Tensor *like = upgrade_insert(g, n, "CastLike", "like", one, n->in[0]);
+  Tensor *erf = upgrade_insert(g, n, "Erf", "erf", n->in[0], NULL);
+  graph_insert(g, n, "Sub", n->name, 2, (Tensor *[]){like, erf}, 1, n->out);
+  n->n_out = 0;
+}
+
 static void upgrade_node(Graph *g, Node *n) {
   switch (n->op) {
   case OP_Clip:
@@ -137,6 +145,9 @@ static void upgrade_node(Graph *g, Node *n) {
     break;
   case OP_Dropout:
     drop_outputs(g, n);
+    break;
+  case OP_Erfc:
+    upgrade_erfc(g, n);
     break;
   case OP_Mean:
     upgrade_mean(g, n);

@@ -3,7 +3,7 @@
  * quant.c - formats. Requires: an inferred Graph. Keeps: its float meaning.
  *
  * Every tensor that is stored gets <W,I>: weights, biases, graph inputs, layer results. Bits are dropped once a layer: a sum stays exact when the only
- * thing that reads it is the activation, the bias or the residual addition, the table, the softmax or the argmax that follows; those drop the bits.
+ * things that read it are the activation, the bias or the residual addition, the table, the softmax or the argmax that follows; those drop the bits.
  */
 #include "quant.h"
 #include "lower.h"
@@ -64,11 +64,24 @@ static Format integer_format(DataType t) {
   }
 }
 
-/* Whether what is stored in t may stay an exact sum: the one node that reads it drops the bits. */
+static bool drops_bits(const Graph *g, const Node *n);
+
+/* Whether what is stored in t may stay an exact sum: everything that reads it drops the bits. */
 static bool consumer_drops_bits(const Graph *g, const Tensor *t) {
-  Node *n;
-  if (graph_uses(g, t, &n) != 1 || !n)
+  bool any = false;
+  if (graph_is_output(g, t))
     return false;
+  for (int i = 0; i < g->n_nodes; i++)
+    for (int j = 0; j < g->node[i]->n_in; j++)
+      if (g->node[i]->in[j] == t) {
+        any = true;
+        if (!drops_bits(g, g->node[i]))
+          return false;
+      }
+  return any;
+}
+
+static bool drops_bits(const Graph *g, const Node *n) {
   switch (op_info[n->op].kind) {
   case KIND_PWL:
   case KIND_TABLE:

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * emit_folder.c - what makes the output folder a project of its own: Makefile, README.md, vendor scripts.
+ */
+#include "emit.h"
+#include "version.h"
+
+/* The model's file name, for comments and Markdown: one line, no markup. */
+static const char *model_name(const Design *d) {
+  const char *file = d->o->model ? d->o->model : "?", *slash = strrchr(file, '/');
+  char *s = mem_strdup(diag_text(slash ? slash + 1 : file));
+  for (char *c = s; *c; c++)
+    if (strchr("|`$#*<>", *c))
+      *c = '_';
+  return s;
+}
+
+static const char *format_text(Format f) {
+  return f.W ? mem_printf("%sfixed<%d,%d>", f.is_signed ? "" : "u", f.W, f.I) : "exact";
+}
+
+/* Text of the model inside a Markdown table. */
+static const char *cell(const char *text) {
+  char *s = mem_strdup(diag_text(text ? text : ""));
+  for (char *c = s; *c; c++)
+    if (*c == '|' || *c == '`' || *c == '<' || *c == '>')
+      *c = '_';
+  return s;
+}
+
+static void port_rows(Buf *b, const char *signal, const HirPort *p, int n) {
+  for (int i = 0; i < n; i++) {
+    int low = vhdl_port_bits(p, i);
+    buf_printf(b, "| `%s(%d downto %d)` | %s | ", signal, low + p[i].n * p[i].fmt.W - 1, low, cell(p[i].name));
+    for (int r = 0; r < p[i].rank; r++)
+      buf_printf(b, "%s%lld", r ? "×" : "", (long long)p[i].dim[r]);
+    buf_printf(b, " | %d | `%s` |\n", p[i].n, format_text(p[i].fmt));
+  }
+}
+
+static char *ports(const Kernel *k) {
+  Buf b = {0};
+  buf_puts(&b, "| bits | tensor | shape | elements | format |\n|---|---|---|---|---|\n");
+  port_rows(&b, "in_data", k->in_port, k->n_in_ports);
+  port_rows(&b, "out_data", k->out_port, k->n_out_ports);
+  b.s[b.len - 1] = 0;
+  return b.s;
+}
+
+static char *layers(const Kernel *k) {
+  Buf b = {0};
+  buf_puts(&b, "| layer | operators | elements | format |\n|---|---|---|---|\n");
+  for (int i = 0; i < k->n_layers; i++)
+    buf_printf(&b, "| %s | %s | %d | `%s` |\n", cell(k->layer[i].name), cell(k->layer[i].op), k->layer[i].n, format_text(k->layer[i].fmt));
+  b.s[b.len - 1] = 0;
+  return b.s;
+}
+
+void emit_folder(const Design *d, Folder *f) {
+  const Kernel *k = d->k;
+  const char *pairs[] = {"TOP",      d->top,
+                         "VERSION",  NNGEN_VERSION,
+                         "MODEL",    model_name(d),
+                         "N",        mem_printf("%zu", tb_default_vectors(d->vec)),
+                         "N_ALL",    mem_printf("%zu", d->vec->n),
+                         "SOURCE",   cell(d->vec->source),
+                         "CLOCK",    mem_printf("%g", d->o->clock_ns),
+                         "LATENCY",  mem_printf("%d", vhdl_latency(k)),
+                         "IN_BITS",  mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
+                         "OUT_BITS", mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
+                         "PORTS",    ports(k),
+                         "LAYERS",   layers(k),
+                         NULL};
+  static const char *const files[][2] = {{"Makefile", "templates/text/Makefile"},
+                                         {"README.md", "templates/text/README.md"},
+                                         {"vivado.tcl", "templates/text/vivado.tcl"},
+                                         {"quartus.tcl", "templates/text/quartus.tcl"},
+                                         {"tb/synth.awk", "templates/text/synth.awk"}};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    template_render(folder_add(f, files[i][0]), files[i][1], pairs);
+}

@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random networks through the whole compiler.
+
+    fuzz.py --seed 1 -n 200 --ghdl 10 --verilator 2 [--keep]    cases seed .. seed+n-1
+    fuzz.py --kept                                              the cases of tests/fuzz/kept/
+    fuzz.py --case DIR                                          one folder, as kept
+
+Checked of each: nngen ends with an exit code of its contract and never a signal; its float model agrees with onnxruntime; the C model agrees with the
+oracle on every vector, and `ref` on the data with the oracle's outputs; on wide formats the fixed-point results follow the float model; a share
+of the cases also in GHDL and Verilator, bit for bit. With --keep a failing case is shrunk and kept as a folder under tests/fuzz/kept/.
+"""
+import argparse, json, os, pathlib, re, shutil, subprocess, sys, tempfile, time
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto as T, helper as h
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import netgen
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEPT = ROOT / "tests/fuzz/kept"
+BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
+NNGEN = (BUILD if BUILD.is_absolute() else ROOT / BUILD) / "nngen"
+TIMEOUT = 120
+ort.set_default_logger_severity(4)
+
+
+class Failure(Exception):
+    """kind: what the shrinker holds on to; the text is for people."""
+    def __init__(self, kind, text):
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+
+
+def run(command, cwd=None, timeout=TIMEOUT):
+    try:
+        p = subprocess.run([str(c) for c in command], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise Failure("timeout", " ".join(str(c) for c in command))
+    return p.returncode, p.stdout.decode("utf-8", "replace")
+
+
+def write_case(case, d):
+    d.mkdir(parents=True, exist_ok=True)
+    (d / "net.onnx").write_bytes(case.model.SerializeToString())
+    np.savez(d / "x.npz", **case.feed)
+    (d / "options.json").write_text(json.dumps({"options": case.options, "config": case.config, "exact": case.exact}, indent=1) + "\n")
+
+
+def read_case(d):
+    o = json.loads((d / "options.json").read_text())
+    x = np.load(d / "x.npz")
+    return netgen.Case(onnx.load(d / "net.onnx"), {k: x[k] for k in x.files}, o["options"], o["config"], o["exact"], d.name)
+
+
+# ---- the float model against onnxruntime ----
+
+def session(model):
+    s = ort.SessionOptions()
+    s.intra_op_num_threads = s.inter_op_num_threads = 1
+    s.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(model.SerializeToString(), s, providers=["CPUExecutionProvider"])
+
+
+def reference(s, feed):
+    """All outputs side by side, a row a sample."""
+    n = len(next(iter(feed.values())))
+    return np.array([np.concatenate([np.asarray(o, np.float64).ravel() for o in s.run(None, {k: v[i] for k, v in feed.items()})]) for i in range(n)])
+
+
+def as_double(model):
+    """The same network in float64 where onnxruntime has the kernels: tells rounding of float32 from a mistake."""
+    m = onnx.ModelProto()
+    m.CopyFrom(model)
+    for t in m.graph.initializer:
+        if t.data_type == T.FLOAT:
+            t.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(t).astype(np.float64), t.name))
+    for v in [*m.graph.input, *m.graph.output, *m.graph.value_info]:
+        if v.type.tensor_type.elem_type == T.FLOAT:
+            v.type.tensor_type.elem_type = T.DOUBLE
+    for n in m.graph.node:
+        for a in n.attribute:
+            if n.op_type == "Constant" and a.name == "value" and a.t.data_type == T.FLOAT:
+                a.t.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(a.t).astype(np.float64)))
+            elif n.op_type == "Constant" and a.name == "value_floats":
+                a.CopyFrom(h.make_attribute("value", onnx.numpy_helper.from_array(np.array(a.floats, np.float64))))
+            elif n.op_type == "Cast" and a.name == "to" and a.i == T.FLOAT:
+                a.i = T.DOUBLE
+    return m
+
+
+def disagreement(want, got, slack=0.0):
+    """Largest error beyond what is allowed, or None. want and got: samples x outputs."""
+    if want.shape != got.shape:
+        return f"shape {got.shape}, onnxruntime {want.shape}"
+    got = np.where(np.abs(got) > 3.4e38, np.sign(got) * np.inf, got)  # nngen's float model is in double
+    finite = np.isfinite(want)
+    if (np.isfinite(got) != finite).any():
+        i = tuple(np.argwhere(np.isfinite(got) != finite)[0])
+        return f"[{i}]: {got[i]}, onnxruntime {want[i]}"
+    same = finite | (want == got) | (np.isnan(want) & np.isnan(got))
+    w, g = np.where(finite, want, 0), np.where(finite, got, 0)
+    err = np.abs(w - g) - slack
+    limit = 1e-5 * np.maximum(1e-3, np.abs(w).max(axis=0, keepdims=True))
+    if same.all() and (err <= limit).all():
+        return None
+    i = np.unravel_index(np.argmax(err - limit), err.shape)
+    return f"[{i}]: {g[i]:.9g}, onnxruntime {w[i]:.9g}"
+
+
+def check_float(case, got):
+    want = reference(session(case.model), case.feed)
+    said = disagreement(want, got)
+    if not said:
+        return
+    # float32 itself may be that inexact: ask double, or else how much the last bits of the input matter
+    with np.errstate(over="ignore"):
+        try:
+            double = reference(session(as_double(case.model)), {k: v.astype(np.float64) for k, v in case.feed.items()})
+            if not disagreement(double, got):
+                return
+            if np.isfinite(want).all() and np.isfinite(double).all():
+                said = disagreement(double, got, 20 * np.abs(double - want)) or None
+                if not said:
+                    return
+        except Exception:
+            pass
+        slack = np.zeros_like(want)
+        for e in (-4e-7, -1e-7, 1e-7, 4e-7):
+            moved = reference(session(case.model), {k: (v * np.float32(1 + e)).astype(np.float32) for k, v in case.feed.items()})
+            slack = np.maximum(slack, np.nan_to_num(np.abs(moved - want), nan=np.inf))
+        said = disagreement(want, got, 30 * np.where(np.isfinite(slack), slack, 1e30))
+    if said:
+        raise Failure("float model", said)
+
+
+# ---- one case ----
+
+LIMITS = re.compile(r"needs \d+ bits|more than \d+ bits|wider than|argument can be negative|at most 65536|too (wide|large|long)|does not fit|bits wide|proved")
+
+
+def check(case, folder, ghdl=False, verilator=False, float_only=False):
+    """Returns a word for the statistics; raises Failure."""
+    d = folder / "case"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_case(case, d)
+    command = [NNGEN, d / "net.onnx", *case.options, "--top=net", f"--data={d / 'x.npz'}", f"--float-out={d / 'float.npy'}", "-o", folder / "out",
+               "--target=vhdl" if ghdl or verilator else "--target=c"]
+    if case.config:
+        (d / "config.json").write_text(json.dumps(case.config))
+        command.append(f"--config={d / 'config.json'}")
+    code, text = run(command)
+    if code < 0 or code > 5 or "runtime error:" in text or "AddressSanitizer" in text:
+        raise Failure("crash", f"exit {code}: {text[-2000:]}")
+    if code in (1, 2, 5):
+        raise Failure("exit code", f"exit {code} for a valid network: {text[-600:]}")
+    if (d / "float.npy").exists():
+        check_float(case, np.load(d / "float.npy"))
+    if code == 3:
+        lines = [s for s in text.splitlines() if ": warning: " not in s and ": note: " not in s]
+        if not all(LIMITS.search(s) for s in lines):
+            raise Failure("unsupported", f"{text[-600:]}")
+        return "unsupported"
+    if code == 4:
+        if "--overflow=error" not in case.options:
+            raise Failure("exit code", f"exit 4 without --overflow=error: {text[-600:]}")
+        return "overflow refused"
+    if float_only:
+        return "ok"
+    out = folder / "out"
+    if (folder / "out").exists() != (code == 0):
+        raise Failure("exit code", "0 without an output folder")
+    report = json.loads((out / "report.json").read_text())
+    # C against the oracle: all vectors, and the program on the data
+    code, text = run(["make", "-s", "-C", out, "check", "CFLAGS=-O0"])
+    if code or not text.strip().splitlines()[-1].startswith("PASS"):
+        raise Failure("C model", text[-800:])
+    order = [i.name for i in case.model.graph.input]
+    np.save(d / "in.npy", np.concatenate([case.feed[k].reshape(len(case.feed[k]), -1) for k in order], axis=1))
+    code, text = run([out / "ref", d / "in.npy", d / "out.npy"])
+    if code:
+        raise Failure("ref", text[-600:])
+    got = np.load(d / "out.npy")
+    want = expected(out, report)
+    if got.shape != want.shape or not np.array_equal(got, want):
+        raise Failure("ref on data", f"shapes {got.shape} {want.shape}; {np.sum(got != want) if got.shape == want.shape else ''} values differ")
+    check_fixed(case, report, np.load(d / "float.npy"), got)
+    for wanted, target in ((ghdl, "sim"), (verilator, "verilate")):
+        if wanted:
+            code, text = run(["make", "-s", "-C", out, target], timeout=600)
+            if code or "PASS: " not in text or " 0 mismatches" not in text:
+                raise Failure("GHDL" if target == "sim" else "Verilator", text[-1500:])
+    return "ok"
+
+
+def expected(out, report):
+    """The oracle's outputs on the data, from the vectors: floats, samples x outputs."""
+    lines = (out / "tb/vectors/out.hex").read_text().split("\n")
+    n = report["accuracy"]["samples"]
+    words = [int(s, 16) for s in lines[1:] if s][-n:]
+    columns = []
+    low = 0
+    for o in report["outputs"]:
+        W, frac = o["W"], o["W"] - o["I"]
+        for _ in range(int(np.prod(o["shape"], dtype=int))):
+            v = [(w >> low) & ((1 << W) - 1) for w in words]
+            columns.append([float(x - (1 << W) if o["signed"] and x >> (W - 1) else x) * 2.0 ** -frac for x in v])
+            low += W
+    return np.array(columns).T
+
+
+def check_fixed(case, report, floats, fixed):
+    """Wide format, only exact operators, nothing saturated: the fixed-point result is the float one but for a few steps."""
+    if not case.exact or "--q=32,14" not in case.options or case.config or any(o.startswith(("--prune", "--merge")) for o in case.options):
+        return
+    if report["accuracy"]["saturations"] or report["accuracy"]["wraps"] or not np.isfinite(floats).all() or any(report["accuracy"].get(k) for k in ("warnings",)):
+        return
+    big = max([1.0] + [abs(l[k]) for l in report["layers"] for k in ("min", "max") if l.get(k) is not None])
+    weights = max([1.0] + [float(np.abs(onnx.numpy_helper.to_array(t)).max()) for t in constants(case.model) if int(np.prod(t.dims)) and t.data_type == T.FLOAT])
+    if big > 4000 or weights > 2000:
+        return
+    err = np.abs(floats - fixed).max()
+    if err > 2.0 ** -18 * big * weights * 400:
+        raise Failure("fixed point", f"differs from float by {err:.3g} at <32,14>, values up to {big:.3g}")
+
+
+def constants(model):
+    yield from model.graph.initializer
+    for n in model.graph.node:
+        for a in n.attribute:
+            if a.type == onnx.AttributeProto.TENSOR:
+                yield a.t
+
+
+# ---- shrinking ----
+
+def drop_dead(m):
+    need = {o.name for o in m.graph.output}
+    nodes = []
+    for n in reversed(m.graph.node):
+        if any(o in need for o in n.output):
+            nodes.append(n)
+            need |= set(n.input)
+    del m.graph.node[:]
+    m.graph.node.extend(reversed(nodes))
+    for field in (m.graph.initializer, m.graph.input, m.graph.value_info):
+        keep = [v for v in field if v.name in need or (field is m.graph.value_info and any(v.name in n.output for n in nodes))]
+        del field[:]
+        field.extend(keep)
+
+
+def with_model(case, change):
+    m = onnx.ModelProto()
+    m.CopyFrom(case.model)
+    change(m)
+    drop_dead(m)
+    if not m.graph.node or not m.graph.input:
+        return None
+    feed = {v.name: case.feed[v.name] if v.name in case.feed else netgen.samples(m, np.random.default_rng(1), 1.0, len(next(iter(case.feed.values()))))[v.name]
+            for v in m.graph.input}
+    return netgen.Case(m, feed, case.options, case.config, case.exact, case.name)
+
+
+def simpler(case):
+    """Candidates, boldest first."""
+    m = case.model
+    known = {v.name: v for v in [*m.graph.value_info, *m.graph.output]}
+    outs = [o.name for o in m.graph.output]
+
+    def only(v):
+        def f(g):
+            del g.graph.output[:]
+            g.graph.output.append(known[v])
+        return f
+
+    def without(i):
+        def f(g):
+            del g.graph.output[i]
+        return f
+
+    def cut(v):
+        def f(g):
+            for n in list(g.graph.node):
+                if v in n.output:
+                    g.graph.node.remove(n)
+            g.graph.input.append(known[v])
+        return f
+
+    made = [o for n in m.graph.node for o in n.output if o in known and known[o].type.tensor_type.elem_type == T.FLOAT]
+    for v in [o for n in m.graph.node for o in n.output if o in known]:
+        if [v] != outs:
+            yield with_model(case, only(v))
+    if len(outs) > 1:
+        for i in range(len(outs)):
+            yield with_model(case, without(i))
+    for v in reversed(made):
+        if v not in outs:
+            yield with_model(case, cut(v))
+    if case.config:
+        yield netgen.Case(m, case.feed, case.options, None, case.exact, case.name)
+        layers = case.config["layers"]
+        for k in layers:
+            yield netgen.Case(m, case.feed, case.options, {"layers": {a: b for a, b in layers.items() if a != k}}, case.exact, case.name)
+            for key in layers[k]:
+                yield netgen.Case(m, case.feed, case.options, {"layers": {**layers, k: {a: b for a, b in layers[k].items() if a != key}}}, case.exact, case.name)
+    for o in case.options:
+        if len(case.options) > 1:
+            yield netgen.Case(m, case.feed, [x for x in case.options if x != o], case.config, case.exact, case.name)
+    n = len(next(iter(case.feed.values())))
+    for keep in (slice(0, 1), slice(0, n // 2), slice(n // 2, n)):
+        if n > 1:
+            yield netgen.Case(m, {k: v[keep] for k, v in case.feed.items()}, case.options, case.config, case.exact, case.name)
+
+
+def shrink(case, kind, folder, **how):
+    """Steepest first; stops when no simpler case fails in the same way."""
+    tries, until = 0, time.monotonic() + 120
+    again = True
+    while again and time.monotonic() < until:
+        again = False
+        for c in simpler(case):
+            if c is None:
+                continue
+            tries += 1
+            try:
+                onnx.checker.check_model(c.model)
+                check(c, folder, **how)
+            except Failure as e:
+                if e.kind == kind:
+                    case, again = c, True
+                    break
+            except Exception:
+                continue
+            if time.monotonic() > until:
+                break
+    return case
+
+
+# ---- the command ----
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("--seed", type=int, default=1)
+    a.add_argument("-n", type=int, default=100)
+    a.add_argument("--ghdl", type=int, default=0, help="so many of the cases also in GHDL")
+    a.add_argument("--verilator", type=int, default=0)
+    a.add_argument("--jobs", type=int, default=1)
+    a.add_argument("--keep", action="store_true", help="shrink failing cases and keep them under tests/fuzz/kept/")
+    a.add_argument("--kept", action="store_true")
+    a.add_argument("--case", type=pathlib.Path)
+    a.add_argument("--float-only", action="store_true", help="only exit codes and the float model: fast")
+    a.add_argument("-v", action="store_true")
+    o = a.parse_args()
+    work = pathlib.Path(tempfile.mkdtemp(prefix="nngen_fuzz."))
+    if o.case:
+        jobs = [(o.case.name, lambda: read_case(o.case), True, True)]
+    elif o.kept:
+        jobs = [(d.name, lambda d=d: read_case(d), True, False) for d in sorted(KEPT.glob("*")) if (d / "net.onnx").exists()]
+    else:
+        every = lambda k: o.n // k if k else 0
+        share = lambda i, k: bool(k) and i % max(1, every(k)) == 0 and i // max(1, every(k)) < k
+        jobs = [(f"seed {s}", lambda s=s: netgen.network(s), share(i, o.ghdl), share(i, o.verilator)) for i, s in enumerate(range(o.seed, o.seed + o.n))]
+    counts, failed = {}, []
+
+    def one(job):
+        name, make, ghdl, verilator = job
+        folder = work / re.sub(r"\W", "_", name)
+        case = None
+        try:
+            case = make()
+            word = check(case, folder, ghdl, verilator, o.float_only)
+            if o.v:
+                print(name, word, flush=True)
+        except Failure as e:
+            word = e.kind
+            print(f"{name}: {e}", flush=True)
+            failed.append(name)
+            if o.keep:
+                small = shrink(case, e.kind, folder.with_name(folder.name + "_s"), ghdl=ghdl and e.kind in ("GHDL", "Verilator"), verilator=verilator and e.kind == "Verilator",
+                               float_only=o.float_only)
+                where = KEPT / f"{re.sub(r'[^a-z]', '_', e.kind.lower())}_{re.sub(r'[^0-9a-z]', '', name)}"
+                write_case(small, where)
+                print(f"  kept as {where.relative_to(ROOT)}: {[n.op_type for n in small.model.graph.node]} {small.options} {small.config}", flush=True)
+        counts[word] = counts.get(word, 0) + 1
+        shutil.rmtree(folder, ignore_errors=True)
+        return word
+
+    with ThreadPoolExecutor(o.jobs) as pool:
+        list(pool.map(one, jobs))
+    shutil.rmtree(work, ignore_errors=True)
+    ran = sum(j[2] for j in jobs), sum(j[3] for j in jobs)
+    print(f"{len(jobs)} networks, {ran[0]} in GHDL, {ran[1]} in Verilator: " + ", ".join(f"{v} {k}" for k, v in sorted(counts.items(), key=lambda x: -x[1])))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
