@@ -273,7 +273,13 @@ static void promote(CPlan *p) {
 
 static int compare_items(const void *a, const void *b) {
   const CItem *x = a, *y = b;
-  return x->phase != y->phase ? x->phase - y->phase : x->level != y->level ? x->level - y->level : x->order - y->order;
+  if (x->phase != y->phase)
+    return x->phase - y->phase;
+  if (x->level != y->level)
+    return x->level - y->level;
+  if (x->order != y->order)
+    return x->order - y->order;
+  return x->type != y->type ? (int)x->type - (int)y->type : x->arg - y->arg;
 }
 
 /* Within a phase, statements of one width come together as far as their arguments allow. */
@@ -282,8 +288,10 @@ static void set_levels(CPlan *p) {
   for (int i = 0; i < p->n_items; i++)
     if (p->item[i].type == C_VALUE || p->item[i].type == C_TOTAL)
       item_of[p->item[i].value] = i + 1;
-  for (int i = 0; i < p->n_items; i++) { /* arguments come first in `order` */
+  for (int i = 0; i < p->n_items; i++) { /* arguments have been seen */
     CItem *it = &p->item[i];
+    if ((it->type == C_COPY || it->type == C_OUT) && item_of[it->value])
+      it->order = p->item[item_of[it->value] - 1].order; /* right behind its value */
     int level = 0, arg[3] = {-1, -1, -1};
     if (it->type == C_VALUE)
       memcpy(arg, p->k->v[it->value].arg, sizeof arg);
@@ -301,14 +309,15 @@ static void set_levels(CPlan *p) {
   qsort(p->item, (size_t)p->n_items, sizeof *p->item, compare_items);
 }
 
-static CStep *add_step(CPlan *p, CStep s) {
+static void add_step(CPlan *p, CStep s) {
   p->step = mem_grow(p->step, p->n_steps, &p->cap_steps, sizeof *p->step);
-  p->step[p->n_steps] = s;
-  return &p->step[p->n_steps++];
+  p->step[p->n_steps++] = s;
 }
 
 static void make_steps(CPlan *p) {
   int i = 0, s = 0;
+  if (!p->n_items && !p->n_sums)
+    add_step(p, (CStep){0});
   while (i < p->n_items || s < p->n_sums) {
     if (i < p->n_items && (s == p->n_sums || p->item[i].phase <= p->sum[s].phase)) {
       int n = 1;
@@ -412,7 +421,8 @@ static void set_traces(CPlan *p, Lives *l) {
       sum += count[s];
     }
   }
-  p->n_traces = total;
+  for (int s = 0; s < p->n_steps; s++)
+    p->n_traces += count[s];
 }
 
 typedef struct {

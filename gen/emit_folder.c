@@ -5,10 +5,10 @@
 #include "emit.h"
 #include "version.h"
 
-/* The model's file name, for comments and Markdown: one line, no markup. */
-static const char *model_name(const Design *d) {
-  const char *file = d->o->model ? d->o->model : "?", *slash = strrchr(file, '/');
-  char *s = mem_strdup(diag_text(slash ? slash + 1 : file));
+/* A file's name without its folders, for comments and Markdown: one line, no markup, the same wherever it was made. */
+static const char *file_name(const char *path) {
+  const char *slash = path ? strrchr(path, '/') : NULL;
+  char *s = mem_strdup(diag_text(slash ? slash + 1 : path ? path : "?"));
   for (char *c = s; *c; c++)
     if (strchr("|`$#*<>", *c))
       *c = '_';
@@ -60,10 +60,10 @@ void emit_folder(const Design *d, Folder *f) {
   const Kernel *k = d->k;
   const char *pairs[] = {"TOP",      d->top,
                          "VERSION",  NNGEN_VERSION,
-                         "MODEL",    model_name(d),
+                         "MODEL",    file_name(d->o->model),
                          "N",        mem_printf("%zu", tb_default_vectors(d->vec)),
                          "N_ALL",    mem_printf("%zu", d->vec->n),
-                         "SOURCE",   cell(d->vec->source),
+                         "SOURCE",   file_name(d->vec->source),
                          "CLOCK",    mem_printf("%g", d->o->clock_ns),
                          "LATENCY",  mem_printf("%d", vhdl_latency(k)),
                          "IN_BITS",  mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),

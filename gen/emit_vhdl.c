@@ -258,19 +258,22 @@ static void entity(Buf *b, const Vhdl *x) {
 
 static void table(Buf *b, const HirTable *t, const char *name) {
   bool s = t->lo < 0;
-  int w = hir_width_of(t->lo, t->hi), column = 0;
-  buf_printf(b, "  -- %s\n", t->text ? diag_text(t->text) : t->name);
+  int w = hir_width_of(t->lo, t->hi), per_line = 8;
+  /* made by nngen, but a .hir file may say anything */
+  char *text = mem_strdup(t->text ? t->text : t->name);
+  for (char *c = text; *c; c++)
+    if (*c < ' ' || *c > '~')
+      *c = '?';
+  buf_printf(b, "  -- %s\n", text);
   buf_printf(b, "  type t%s is array (0 to %d) of ", name + 1, t->entries - 1);
   vhdl_type(b, s, w);
   buf_printf(b, ";\n  constant %s : t%s := (", name, name + 1);
   for (int i = 0; i < t->entries; i++) {
-    if (column == 0)
-      buf_puts(b, "\n    ");
+    buf_puts(b, i % per_line == 0 ? "\n    " : " ");
     if (t->entries == 1)
       buf_puts(b, "0 => ");
     vhdl_bits(b, (u128)(i128)t->word[i], w);
-    buf_puts(b, i + 1 < t->entries ? ", " : "\n  );\n\n");
-    column = column + w + 4 > COLUMNS - w ? 0 : column + (w % 4 ? w : w / 4 + 1) + 4;
+    buf_puts(b, i + 1 < t->entries ? "," : "\n  );\n\n");
   }
 }
 

@@ -236,13 +236,16 @@ static void put_index(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int hi
     buf_printf(b, "%s(%d downto %d)", x->name[r->base], r->low + high, r->low + low);
 }
 
-/* "not all of these bits are `bit`" */
-static void put_not_all(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int high, int low, int bit) {
+/* Whether these bits are all 0 (or 1), or, `not_all`, some are not. */
+static void put_all(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int high, int low, int bit, bool not_all) {
   bool convert = bit && high != low && !hir_signed(&x->k->v[r->base]);
   buf_puts(b, convert ? "signed(" : "");
   put_index(b, x, r, stage, high, low);
   buf_puts(b, convert ? ")" : "");
-  buf_puts(b, high == low ? (bit ? " = '0'" : " = '1'") : bit ? " /= -1" : " /= 0");
+  if (high == low)
+    buf_puts(b, bit != not_all ? " = '1'" : " = '0'");
+  else
+    buf_printf(b, " %s %s", not_all ? "/=" : "=", bit ? "-1" : "0");
 }
 
 /* x < -2^n and x > 2^n - 1 look at the bits above n only: no carry chain, which synthesis does not always find out by itself (24 to 16 bits
@@ -260,12 +263,16 @@ static bool bit_test(Buf *b, const Vhdl *x, VhdlRef r, int stage, char op, i128 
     return r.is_signed;
   if (r.is_signed)
     buf_puts(b, " and ");
-  put_not_all(b, x, &r, stage, top - r.is_signed, low, op == '<');
+  put_all(b, x, &r, stage, top - r.is_signed, low, op == '<', true);
   return true;
 }
 
 static void compare_const(Buf *b, const Vhdl *x, int value, int stage, char op, i128 c) {
   VhdlRef r = vhdl_ref(x, value);
+  if (op == '<' && c > 0 && (c & (c - 1)) == 0 && !r.is_signed && !r.shift && hir_width_of(c, c) <= r.n) { /* x < 2^n */
+    put_all(b, x, &r, stage, r.n - 1, hir_width_of(c, c) - 1, 0, false);
+    return;
+  }
   i128 power = op == '<' ? -c : c + 1;
   bool within = power < (i128)1 << (r.n - (r.is_signed || r.n > 126)); /* else never true, or never false: no bits to look at */
   if (within && bit_test(b, x, r, stage, op, c))

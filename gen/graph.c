@@ -69,10 +69,10 @@ Node *graph_insert(Graph *g, const Node *before, const char *op_type, const char
   }
   g->node = mem_grow(g->node, g->n_nodes, &g->cap_nodes, sizeof(Node *));
   int at = g->n_nodes++;
-  g->node[at] = NULL; /* graph_remove leaves its last node there */
-  if (before)
-    for (; at > 0 && g->node[at] != before; at--)
-      g->node[at] = g->node[at - 1];
+  while (before && at > 0 && g->node[at - 1] != before)
+    at--;
+  at -= before && at > 0;
+  memmove(g->node + at + 1, g->node + at, (size_t)(g->n_nodes - 1 - at) * sizeof(Node *));
   g->node[at] = n;
   return n;
 }

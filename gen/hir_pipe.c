@@ -2,11 +2,14 @@
  *
  * hir_pipe.c - pipeline stages under a target clock. Requires: no QUANT. Sets v[].stage and n_stages; stages never fall along arguments.
  *
- * A value goes into the earliest stage in which its operation still fits the clock after its arguments (as soon as possible); then, from the
- * outputs back, a value moves to a later stage where that keeps fewer register bits (its arguments are needed later, or narrower than it).
+ * The number of stages is the least that the delays allow (as soon as possible). Where the registers between two stages lie is then a least cut: the set of
+ * values computed up to there is closed under arguments, holds what later stages would have no time for, and no more than its own stages have time
+ * for; among these sets the one whose values read later have the fewest bits (minimum-area retiming, Leiserson and Saxe 1991, one boundary at a time).
  */
 #include "hir.h"
+#include "mincut.h"
 #include <math.h>
+#include <stdlib.h>
 
 /* In ns; a mid-grade 28 nm FPGA with routing: one LUT level 0.6, a carry chain 0.35 + 0.015 a bit more. A guide, not a timing report. */
 static const double lut_ns = 0.6, carry_ns = 0.35, carry_bit_ns = 0.015;
@@ -29,13 +32,20 @@ double hir_delay(const Kernel *k, const HirValue *v) {
   }
 }
 
-static bool free_wire(const HirValue *v) {
-  return v->op == HIR_SHL || v->op == HIR_SHR || v->op == HIR_WRAP || v->op == HIR_CONST;
-}
+typedef struct {
+  Kernel *k;
+  double clock;
+  double *delay;
+  int *latest;    /* last stage a value may be computed in */
+  double *time;   /* scratch */
+  int *bits;      /* of its register */
+  uint8_t *done;  /* computed up to the last boundary */
+} Pipe;
 
-void hir_pipeline(Kernel *k, double clock_ns) {
-  double *ready = mem_array((size_t)k->n + 1, sizeof *ready); /* within its stage */
-  k->n_stages = 1;
+/* As soon as possible: sets stages; their number comes back. */
+static int soonest(Pipe *p) {
+  Kernel *k = p->k;
+  int stages = 1;
   for (int i = 0; i < k->n; i++) {
     HirValue *v = &k->v[i];
     double at = 0;
@@ -45,35 +55,120 @@ void hir_pipeline(Kernel *k, double clock_ns) {
         v->stage = k->v[v->arg[j]].stage;
     for (int j = 0; j < 3; j++)
       if (v->arg[j] >= 0 && k->v[v->arg[j]].stage == v->stage)
-        at = fmax(at, ready[v->arg[j]]);
-    double d = hir_delay(k, v);
-    if (at > 0 && at + d > clock_ns)
+        at = fmax(at, p->time[v->arg[j]]);
+    if (at > 0 && at + p->delay[i] > p->clock)
       v->stage++, at = 0;
-    ready[i] = at + d;
-    if (v->stage >= k->n_stages)
-      k->n_stages = v->stage + 1;
+    p->time[i] = at + p->delay[i];
+    stages = v->stage >= stages ? v->stage + 1 : stages;
   }
-  /* Later where it saves registers: a value whose users all sit in later stages is carried there itself, or made there from its arguments, when
-   * those are carried to that stage anyway. Wires always move to their first user. */
-  int *first_use = mem_array((size_t)k->n + 1, sizeof *first_use), *last_use = mem_array((size_t)k->n + 1, sizeof *last_use);
+  return stages;
+}
+
+/* As late as possible with that many stages: sets p->latest. time[] is the latest end within the stage. */
+static void find_latest(Pipe *p, int stages) {
+  Kernel *k = p->k;
   for (int i = 0; i < k->n; i++)
-    first_use[i] = k->n_stages - 1, last_use[i] = k->v[i].stage;
-  for (int i = 0; i < k->n; i++)
+    p->latest[i] = stages - 1, p->time[i] = p->clock;
+  for (int i = k->n - 1; i >= 0; i--) {
+    const HirValue *v = &k->v[i];
+    if (p->time[i] < p->delay[i] && p->time[i] < p->clock) /* no room before its reader: a stage earlier */
+      p->latest[i]--, p->time[i] = p->clock;
+    double start = fmax(p->time[i] - p->delay[i], 0);
+    for (int j = 0; j < 3; j++) {
+      int a = v->arg[j];
+      if (a < 0 || p->latest[a] < p->latest[i] || (p->latest[a] == p->latest[i] && p->time[a] <= start))
+        continue;
+      p->latest[a] = p->latest[i], p->time[a] = start;
+    }
+  }
+}
+
+/* Values whose arguments are all ready by the end of stage `at`, in time: may[]; those that no later stage has time for: must. */
+static void place_boundary(Pipe *p, int at, Cut *cut, int *node, uint8_t *side) {
+  Kernel *k = p->k;
+  int nodes = 2, n = k->n;
+  uint8_t *may = (uint8_t *)(node + 2 * n);
+  for (int i = 0; i < n; i++) {
+    const HirValue *v = &k->v[i];
+    double start = 0;
+    may[i] = 1;
+    for (int j = 0; j < 3; j++)
+      if (v->arg[j] >= 0 && !p->done[v->arg[j]]) {
+        may[i] &= may[v->arg[j]];
+        start = fmax(start, p->time[v->arg[j]]);
+      }
+    p->time[i] = start + p->delay[i];
+    may[i] = p->done[i] || (may[i] && (start == 0 || p->time[i] <= p->clock));
+    node[i] = node[n + i] = -1;
+  }
+  /* nodes: what may move; what is done but read by one of those needs only its register's node */
+  for (int i = 0; i < n; i++)
+    if (may[i] && k->v[i].op != HIR_CONST)
+      node[i] = p->done[i] || p->latest[i] <= at ? CUT_SOURCE : nodes++;
+  for (int i = 0; i < n; i++)
     for (int j = 0; j < 3; j++) {
       int a = k->v[i].arg[j];
-      if (a >= 0 && k->v[i].stage > last_use[a])
-        last_use[a] = k->v[i].stage;
+      if (a >= 0 && node[a] >= 0 && node[i] != CUT_SOURCE && node[n + a] < 0)
+        node[n + a] = nodes++;
     }
   for (int i = 0; i < k->n_out; i++)
-    last_use[k->out[i]] = k->n_stages - 1;
-  for (int i = k->n - 1; i >= 0; i--) {
-    HirValue *v = &k->v[i];
-    if (v->op == HIR_CONST)
-      v->stage = 0;
-    else if (free_wire(v) && first_use[i] > v->stage && last_use[v->arg[0]] >= first_use[i])
-      v->stage = first_use[i];
-    for (int j = 0; j < 3; j++)
-      if (v->arg[j] >= 0 && v->stage < first_use[v->arg[j]])
-        first_use[v->arg[j]] = v->stage;
+    if (node[k->out[i]] >= 0 && node[n + k->out[i]] < 0)
+      node[n + k->out[i]] = nodes++;
+  cut_begin(cut, nodes);
+  for (int i = 0; i < n; i++)
+    if (node[i] >= 0 && node[n + i] >= 0)
+      cut_edge(cut, node[i], node[n + i], p->bits[i]);
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < 3; j++) {
+      int a = k->v[i].arg[j], to = node[i] >= 0 ? node[i] : CUT_SINK;
+      if (a < 0 || node[a] < 0 || node[i] == CUT_SOURCE)
+        continue;
+      cut_edge(cut, node[n + a], to, CUT_INF); /* read beyond the boundary: registered */
+      if (to != CUT_SINK && node[a] != CUT_SOURCE)
+        cut_edge(cut, to, node[a], CUT_INF); /* arguments come along */
+    }
+  for (int i = 0; i < k->n_out; i++)
+    if (node[k->out[i]] >= 0)
+      cut_edge(cut, node[n + k->out[i]], CUT_SINK, CUT_INF);
+  cut_solve(cut, side);
+  for (int i = 0; i < n; i++) {
+    bool in = k->v[i].op == HIR_CONST || (node[i] >= 0 && (node[i] == CUT_SOURCE || side[node[i]]));
+    if (in && !p->done[i]) {
+      p->done[i] = 1;
+      k->v[i].stage = k->v[i].op == HIR_CONST ? 0 : at;
+    }
   }
+}
+
+void hir_pipeline(Kernel *k, double clock_ns) {
+  size_t n = (size_t)k->n + 1;
+  Pipe p = {.k = k, .clock = clock_ns, .delay = mem_array(n, sizeof(double)), .latest = mem_array(n, sizeof(int)), .time = mem_array(n, sizeof(double)),
+            .bits = mem_array(n, sizeof(int)), .done = mem_array(n, 1)};
+  for (int i = 0; i < k->n; i++) {
+    p.delay[i] = fmin(hir_delay(k, &k->v[i]), clock_ns);
+    /* the zeros of a shift are not stored */
+    p.bits[i] = hir_width(&k->v[i]) - (k->v[i].op == HIR_SHL ? k->v[i].imm : 0);
+    p.bits[i] = p.bits[i] < 1 ? 1 : p.bits[i];
+  }
+  k->n_stages = soonest(&p);
+  find_latest(&p, k->n_stages);
+  Cut cut = {0};
+  int *node = malloc(2 * n * sizeof *node + n);
+  uint8_t *side = malloc(2 * n + 2);
+  if (!node || !side) {
+    diag_error(EXIT_FILES, NULL, "out of memory");
+  } else {
+    for (int i = 0; i < k->n; i++)
+      p.done[i] = k->v[i].op == HIR_IN || k->v[i].op == HIR_CONST;
+    for (int at = 0; at < k->n_stages - 1; at++)
+      place_boundary(&p, at, &cut, node, side);
+    for (int i = 0; i < k->n; i++)
+      if (!p.done[i])
+        k->v[i].stage = k->n_stages - 1;
+      else if (k->v[i].op == HIR_IN)
+        k->v[i].stage = 0;
+  }
+  cut_free(&cut);
+  free(node);
+  free(side);
 }

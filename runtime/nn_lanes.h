@@ -27,6 +27,7 @@
 #endif
 #define NN_ALIGN __attribute__((aligned(64)))
 #define NN_INLINE static inline __attribute__((always_inline, unused))
+#define NN_LOOP static __attribute__((unused))
 #define NN_RESTRICT __restrict__
 #else
 #define NN_VECTORS 0
@@ -34,6 +35,7 @@
 #define NN_LANES 1
 #define NN_ALIGN
 #define NN_INLINE static inline
+#define NN_LOOP static inline
 #define NN_RESTRICT
 #endif
 
@@ -201,7 +203,7 @@ typedef uint64_t nn_y64;
 /* Sums of products, modulo 2^K: y[r] = bias[r] + sum of w[r][c] * x[c], rows four at a time or one at a time. `m` is the memory of K-bit rows;
  * x and y hold row numbers in it; w holds, for each group of rows, the biases and then a weight a row for each column. */
 #define NN_DENSE(K, W)                                                                                                                   \
-  NN_INLINE void nn_dense##K##x4(nn_m##K(*NN_RESTRICT m)[NN_LANES], const uint32_t *x, size_t cols, const uint32_t *y, size_t groups,    \
+  NN_LOOP void nn_dense##K##x4(nn_m##K(*NN_RESTRICT m)[NN_LANES], const uint32_t *x, size_t cols, const uint32_t *y, size_t groups,    \
                                  const W *NN_RESTRICT w) {                                                                               \
     size_t g, b, c;                                                                                                                      \
     for (g = 0; g < groups; g++, y += 4, w += 4 * (cols + 1))                                                                            \
@@ -222,7 +224,7 @@ typedef uint64_t nn_y64;
         NN_Y(K, m[y[3]] + b) = (NN_YTYPE(K))a3;                                                                                          \
       }                                                                                                                                  \
   }                                                                                                                                      \
-  NN_INLINE void nn_dense##K##x1(nn_m##K(*NN_RESTRICT m)[NN_LANES], const uint32_t *x, size_t cols, const uint32_t *y, size_t groups,    \
+  NN_LOOP void nn_dense##K##x1(nn_m##K(*NN_RESTRICT m)[NN_LANES], const uint32_t *x, size_t cols, const uint32_t *y, size_t groups,    \
                                  const W *NN_RESTRICT w) {                                                                               \
     size_t g, b, c;                                                                                                                      \
     for (g = 0; g < groups; g++, y += 1, w += cols + 1)                                                                                  \
@@ -232,6 +234,18 @@ typedef uint64_t nn_y64;
           a += NN_X(K, m[x[c]] + b) * nn_w##K(w[c + 1]);                                                                                 \
         NN_Y(K, m[y[0]] + b) = (NN_YTYPE(K))a;                                                                                           \
       }                                                                                                                                  \
+  }                                                                                                                                      \
+  /* shape: rows of a group (4 or 1), columns, groups */                                                                                 \
+  NN_LOOP void nn_sums##K(nn_m##K(*m)[NN_LANES], const uint32_t(*shape)[3], size_t n, const uint32_t *x, const uint32_t *y, const W *w) { \
+    size_t i;                                                                                                                            \
+    for (i = 0; i < n; i++) {                                                                                                            \
+      const size_t rows = (size_t)shape[i][0] * shape[i][2], cols = shape[i][1];                                                         \
+      if (shape[i][0] == 4)                                                                                                              \
+        nn_dense##K##x4(m, x, cols, y, shape[i][2], w);                                                                                  \
+      else                                                                                                                               \
+        nn_dense##K##x1(m, x, cols, y, shape[i][2], w);                                                                                  \
+      x += cols, y += rows, w += rows * (cols + 1);                                                                                      \
+    }                                                                                                                                    \
   }
 #if NN_VECTORS
 #define NN_YTYPE(K) nn_u##K

@@ -1,0 +1,122 @@
+
+/* ---- in and out ---- */
+
+static void @TOP@_load(@TOP@_mem *m, const @TOP@_in_t *in, size_t samples) {
+  size_t l, e;
+  for (l = 0; l < @TOP@_LANES; l++) {
+    const @TOP@_in_t *x = in + (l < samples ? l : samples - 1) * @TOP@_IN; /* idle lanes repeat the last sample */
+@LOAD@  }
+  memset(m->count, 0, sizeof m->count);
+}
+
+static void @TOP@_store(const @TOP@_mem *m, @TOP@_out_t *out, size_t samples) {
+  size_t l, e;
+  for (l = 0; l < samples; l++)
+    for (e = 0; e < @TOP@_OUT; e++)
+      out[l * @TOP@_OUT + e] = (@TOP@_out_t)m->out[e][l];
+}
+
+static void @TOP@_blocks(@TOP@_mem *m, const @TOP@_in_t *in, @TOP@_out_t *out, size_t n, uint64_t *saturated, double *trace) {
+  size_t at, l, s;
+  for (at = 0; at < n; at += @TOP@_LANES) {
+    const size_t samples = n - at < @TOP@_LANES ? n - at : @TOP@_LANES;
+    @TOP@_load(m, in + at * @TOP@_IN, samples);
+    @TOP@_block(m, trace ? trace + at * @TOP@_TRACE : NULL, samples);
+    if (out)
+      @TOP@_store(m, out + at * @TOP@_OUT, samples);
+    for (s = 0; saturated && s < @TOP@_SITES; s++)
+      for (l = 0; l < samples; l++)
+        saturated[s] += m->count[s][l];
+  }
+}
+
+void @TOP@_run(const @TOP@_in_t *in, @TOP@_out_t *out, size_t n, uint64_t *saturated) {
+  @MEMORY@
+  @TOP@_blocks(&memory, in, out, n, saturated, NULL);
+}
+
+void @TOP@_n(const @TOP@_in_t *in, @TOP@_out_t *out, size_t n) {
+  @TOP@_run(in, out, n, NULL);
+}
+
+void @TOP@(const @TOP@_in_t in[@TOP@_IN], @TOP@_out_t out[@TOP@_OUT]) {
+  @TOP@_run(in, out, 1, NULL);
+}
+
+void @TOP@_trace(const @TOP@_in_t *in, double *trace, size_t n) {
+  @MEMORY@
+  const double zero = 0;
+  size_t i;
+  for (i = 0; i < n * @TOP@_TRACE; i++)
+    trace[i] = zero / zero;
+  @TOP@_blocks(&memory, in, NULL, n, NULL, trace);
+}
+
+/* ---- numbers ---- */
+
+@QUANTIZE@
+void @TOP@_dequantize(const @TOP@_out_t *out, double *y, size_t n) {
+  size_t i, e;
+  for (i = 0; i < n; i++, out += @TOP@_OUT, y += @TOP@_OUT) {
+@DEQUANTIZE@  }
+}
+
+void @TOP@_float_n(const float *in, float *out, size_t n) {
+  @MEMORY@
+  size_t at, i, e;
+  for (at = 0; at < n; at += @TOP@_LANES) {
+    const size_t samples = n - at < @TOP@_LANES ? n - at : @TOP@_LANES;
+    const @TOP@_out_t *raw = memory.raw_out;
+    float *y = out + at * @TOP@_OUT;
+    @TOP@_quantize_float(in + at * @TOP@_IN, memory.raw_in, samples);
+    @TOP@_blocks(&memory, memory.raw_in, memory.raw_out, samples, NULL, NULL);
+    for (i = 0; i < samples; i++, raw += @TOP@_OUT, y += @TOP@_OUT) {
+@DEQUANTIZE_FLOAT@    }
+  }
+}
+
+void @TOP@_float(const float *in, float *out) {
+  @TOP@_float_n(in, out, 1);
+}
+
+/* ---- names ---- */
+
+const char *@TOP@_site_name(int site) {
+  static const char *const name[] = {@SITE_NAMES@};
+  return site >= 0 && site < @TOP@_SITES ? name[site] : "";
+}
+
+int @TOP@_site_kind(int site) {
+  static const int kind[] = {@SITE_KINDS@};
+  return site >= 0 && site < @TOP@_SITES ? kind[site] : 0;
+}
+
+const char *@TOP@_layer_name(int layer) {
+  static const char *const name[] = {@LAYER_NAMES@};
+  return layer >= 0 && layer < @TOP@_LAYERS ? name[layer] : "";
+}
+
+int @TOP@_layer_size(int layer) {
+  static const int size[] = {@LAYER_SIZES@};
+  return layer >= 0 && layer < @TOP@_LAYERS ? size[layer] : 0;
+}
+
+#undef LOAD
+#undef STORE
+#undef K
+#undef SEL
+#undef LT
+#undef COUNT
+#undef ADD_COUNT
+#undef LUT
+#undef W16
+#undef W32
+#undef W64
+#undef s16
+#undef s32
+#undef s64
+#undef s128
+#undef u16
+#undef u32
+#undef u64
+#undef u128

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs the tests: run.sh fast | full | JOB...   (jobs by name, as the list below prints with: run.sh list)
+# Two jobs at a time (JOBS). The last line is "N passed, N failed[, N skipped]"; the exit status is 1 when anything failed. Logs: build/test/.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+BUILD=${BUILD:-build}
+export BUILD
+JOBS=${JOBS:-2}
+LOGS=$BUILD/test
+
+# name | seconds allowed | command; the long ones first
+fast() {
+  cat <<'EOF'
+models-fast|100|tests/e2e/models.sh fast
+bench-fails|100|tests/e2e/bench_fails.sh fast
+fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0
+standards-fast|90|tests/e2e/standards.sh fast
+exported-fast|90|tests/e2e/exported.sh fast
+reject|60|tests/reject/run.sh
+folder|60|tests/e2e/folder.sh
+golden|60|tests/golden/run.sh
+EOF
+  unit "$BUILD/unit"
+}
+
+full() {
+  cat <<'EOF'
+models-1|1100|tests/e2e/models.sh jet_like autoencoder mlp50
+models-2|1100|tests/e2e/models.sh jet_like_dynamo digits ngamma logreg skl_mlp ch1
+fuzz-1|900|tests/fuzz/run.sh 1001 700 20 4
+fuzz-2|900|tests/fuzz/run.sh 3001 700 20 4
+exported|900|tests/e2e/exported.sh all
+kept|600|tests/fuzz/run.sh kept
+standards|600|tests/e2e/standards.sh full
+bench-fails|400|tests/e2e/bench_fails.sh full
+readme|600|tests/e2e/readme.sh
+demo|300|tests/e2e/demo.sh
+sanitize|600|tests/e2e/sanitize.sh
+reject|120|tests/reject/run.sh
+folder|120|tests/e2e/folder.sh
+speed|300|tests/e2e/speed.sh
+golden|120|tests/golden/run.sh
+lint|400|tests/lint.sh
+EOF
+  unit "$BUILD/unit"
+  unit build/asan/unit
+}
+
+unit() {
+  local b
+  for b in "$1"/test_*; do
+    [ -x "$b" ] && case $b in *.d) ;; *) echo "$b|300|tests/unit.sh $b" ;; esac
+  done
+}
+
+# One job, in the background of xargs: its log, then one line for the reader.
+if [ "${1:-}" = --job ]; then
+  IFS='|' read -r name limit command <<<"$2"
+  log=$LOGS/${name//\//_}.log
+  started=$(date +%s)
+  # shellcheck disable=SC2086
+  timeout -k 5 "$limit" bash -c "exec $command" >"$log" 2>&1 </dev/null
+  status=$?
+  bad=$(grep -c '^not ok ' "$log")
+  if [ $status -eq 124 ]; then
+    echo "not ok $name - took more than $limit s" >>"$log"
+  elif ! grep -Eq '^(ok|not ok|skip) ' "$log" || { [ $status -ne 0 ] && [ "$bad" -eq 0 ]; }; then
+    echo "not ok $name - exit $status without a verdict: $(tail -n 1 "$log")" >>"$log"
+  fi
+  printf '%-28s %4d passed %3d failed %3d skipped %5d s\n' "$name" "$(grep -c '^ok ' "$log")" "$(grep -c '^not ok ' "$log")" "$(grep -c '^skip ' "$log")" \
+    $(($(date +%s) - started))
+  grep '^not ok ' "$log" | sed 's/^/    /'
+  exit 0
+fi
+
+case ${1:-full} in
+  list) { fast; full; } | cut -d'|' -f1,3 | sort -u; exit ;;
+  fast) fast ;;
+  full) full ;;
+  *) { full; fast; } | grep -E "^($(IFS='|'; echo "$*"))\\|" | sort -u ;;
+esac >"${list:=$(mktemp)}"
+
+rm -rf "$LOGS"
+mkdir -p "$LOGS"
+started=$(date +%s)
+xargs -d '\n' -P "$JOBS" -I{} "$0" --job {} <"$list"
+rm -f "$list"
+passed=$(cat "$LOGS"/*.log | grep -c '^ok ')
+failed=$(cat "$LOGS"/*.log | grep -c '^not ok ')
+skipped=$(cat "$LOGS"/*.log | grep -c '^skip ')
+echo
+if [ "$skipped" -gt 0 ]; then
+  echo "SKIPPED:"
+  grep -h '^skip ' "$LOGS"/*.log | sed 's/^skip /  /'
+fi
+if [ "$failed" -gt 0 ]; then
+  echo "FAILED (logs in $LOGS):"
+  grep '^not ok ' "$LOGS"/*.log | sed "s#^$LOGS/##; s/:not ok /: /; s/^/  /"
+fi
+echo "$(($(date +%s) - started)) s"
+summary="$passed passed, $failed failed"
+[ "$skipped" -gt 0 ] && summary+=", $skipped skipped"
+echo "$summary"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
