@@ -94,7 +94,7 @@ static bool same_value(const HirValue *a, const HirValue *b) {
 }
 
 static void rehash(Kernel *k) {
-  k->hash_cap = k->hash_cap ? 2 * k->hash_cap : 1024;
+  k->hash_cap = k->hash_cap ? 2 * k->hash_cap : 64;
   k->hash = mem_array((size_t)k->hash_cap, sizeof *k->hash);
   for (int i = 0; i < k->n; i++) {
     size_t s = hash_value(&k->v[i]) & (size_t)(k->hash_cap - 1);
@@ -435,6 +435,27 @@ void hir_narrow(Kernel *k, int v, i128 l, i128 h) {
     return;
   k->v[v].lo = max2(k->v[v].lo, l);
   k->v[v].hi = min2(k->v[v].hi, h);
+}
+
+/* The operation alone, its arguments as inputs. */
+void hir_interval(const Kernel *k, int i, Kernel *one, i128 *l, i128 *h) {
+  HirValue v = k->v[i];
+  int map[3] = {-1, -1, -1};
+  *l = v.lo, *h = v.hi;
+  if (v.op == HIR_IN || v.op == HIR_CONST)
+    return;
+  one->n = 0;
+  one->table = k->table, one->n_tables = one->cap_tables = k->n_tables;
+  if (one->hash_cap)
+    memset(one->hash, 0, (size_t)one->hash_cap * sizeof *one->hash);
+  for (int j = 0; j < 3; j++)
+    if (v.arg[j] >= 0) {
+      const HirValue *a = &k->v[v.arg[j]];
+      map[j] = a->lo == a->hi ? hir_const(one, a->lo) : hir_in(one, v.arg[j], a->lo, a->hi);
+      v.arg[j] = j;
+    }
+  int made = hir_rebuild_value(one, &v, map);
+  *l = one->v[made].lo, *h = one->v[made].hi;
 }
 
 /* ---- rebuilding ---- */

@@ -144,8 +144,12 @@ Kernel *hir_round(const Kernel *from);
 Kernel *hir_expand(const Kernel *from);
 /* --overflow=error: EXIT_NUMERIC for every layer with a QUANT of that mode whose argument is not proved to fit. */
 void hir_check_overflow(const Kernel *k);
-/* hir_affine.c: intervals narrowed by affine analysis. */
-void hir_affine(Kernel *k);
+/* Interval of value i's operation from the present intervals of its arguments (k->v[i].lo/hi for inputs and constants). `scratch` is a kernel from
+ * hir_new, reused from call to call, with the tables of k. */
+void hir_interval(const Kernel *k, int i, Kernel *scratch, i128 *lo, i128 *hi);
+/* hir_affine.c: intervals from interval and affine analysis together. They only shrink; `fresh`: present ones (but those of inputs) are not
+ * believed but proved anew. */
+void hir_affine(Kernel *k, bool fresh);
 /* Checks SSA order, arity, intervals (recomputed) and ports; internal error (abort) when broken. */
 void hir_check(const Kernel *k);
 

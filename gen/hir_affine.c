@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_affine.c - tighter intervals by affine forms. Interval arithmetic forgets that the two x in 4x - x are the same; a value that is a linear
+ * hir_affine.c - tighter intervals by affine forms, carried on by interval arithmetic. Interval arithmetic forgets that the two x in 4x - x are the same; a value that is a linear
  * combination of others (its atoms: inputs and results of what is not linear) has the interval of that combination.
  *
  * Requires: any kernel. Keeps: everything but lo/hi, which only shrink. Forms longer than MAX_TERMS make the value an atom of its own.
@@ -94,7 +94,8 @@ static bool mux_interval(const Kernel *k, const Form *form, const HirValue *v, i
   return true;
 }
 
-void hir_affine(Kernel *k) {
+void hir_affine(Kernel *k, bool fresh) {
+  Kernel *scratch = hir_new(k->name);
   Form *form = mem_array((size_t)k->n + 1, sizeof *form);
   static const Form zero;
   int64_t total = 0;
@@ -117,6 +118,10 @@ void hir_affine(Kernel *k) {
     else if (v->op == HIR_SHL)
       linear = combine(a, v->imm, &zero, 0, 1, f);
     i128 lo = 0, hi = 0;
+    hir_interval(k, i, scratch, &lo, &hi);
+    if (fresh)
+      v->lo = lo, v->hi = hi;
+    hir_narrow(k, i, lo, hi);
     if ((linear && form_interval(k, f, &lo, &hi)) || (v->op == HIR_MUX && mux_interval(k, form, v, &lo, &hi)))
       hir_narrow(k, i, lo, hi);
     total += linear ? f->n : 1;

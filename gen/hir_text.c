@@ -247,7 +247,8 @@ static void read_value(Reader *r, Kernel *k) {
   for (int j = 0; j < hir_op_args(v.op) && !r->bad; j++)
     v.arg[j] = value_ref(r, k->n);
   v.imm = small(r, -126, 1 << 24);
-  if (!word_is(r, "["))
+  blanks(r);
+  if (*r->p++ != '[')
     complain(r, "an interval is expected");
   v.lo = number(r);
   if (*r->p++ != ',')
@@ -283,29 +284,8 @@ static void read_value(Reader *r, Kernel *k) {
 static void prove(Reader *r, Kernel *k) {
   Kernel proved = *k;
   proved.v = mem_array((size_t)k->n + 1, sizeof *proved.v);
-  Kernel *one = hir_new(k->name);
-  hir_const(one, 0); /* so that its hash is there */
-  one->table = k->table, one->n_tables = one->cap_tables = k->n_tables;
-  for (int i = 0; i < k->n && !r->bad; i++) {
-    HirValue v = k->v[i];
-    /* the operation alone, its arguments as inputs with their proved intervals */
-    int map[3] = {-1, -1, -1};
-    one->n = 0;
-    memset(one->hash, 0, (size_t)one->hash_cap * sizeof *one->hash);
-    proved.v[i] = v;
-    if (v.op == HIR_IN || v.op == HIR_CONST)
-      continue;
-    for (int j = 0; j < 3; j++)
-      if (v.arg[j] >= 0) {
-        const HirValue *a = &proved.v[v.arg[j]];
-        map[j] = a->lo == a->hi ? hir_const(one, a->lo) : hir_in(one, v.arg[j], a->lo, a->hi);
-        v.arg[j] = j;
-      }
-    int made = hir_rebuild_value(one, &v, map);
-    proved.v[i].lo = one->v[made].lo, proved.v[i].hi = one->v[made].hi;
-  }
-  if (!r->bad)
-    hir_affine(&proved);
+  memcpy(proved.v, k->v, (size_t)k->n * sizeof *proved.v);
+  hir_affine(&proved, true);
   for (int i = 0; i < k->n && !r->bad; i++)
     if (proved.v[i].lo < k->v[i].lo || proved.v[i].hi > k->v[i].hi) {
       r->line = 0;

@@ -85,7 +85,7 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s) {
   config_warn_unused(config);
   Kernel *k = lower_graph(g, o, config);
   stop_on_errors();
-  hir_affine(k);
+  hir_affine(k, false);
   hir_check_overflow(k);
   done(o, "lower", g, k);
   return k;
@@ -94,7 +94,7 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s) {
 /* What the emitters print: QUANT expanded, dead values gone, registers placed. */
 static Kernel *back(const Kernel *lowered, const Options *o) {
   Kernel *k = hir_expand(hir_round(lowered));
-  hir_affine(k);
+  hir_affine(k, false);
   k = hir_clean(k);
   done(o, "expand", NULL, k);
   hir_pipeline(k, o->clock_ns);

@@ -165,6 +165,8 @@ void pass_upgrade(Graph *g) {
   for (int i = 0; i < count; i++) {
     Node *n = node[i];
     const OpInfo *info = &op_info[n->op];
+    if (n->op == OP_UNKNOWN)
+      continue; /* reported by pass_check_ops */
     if (n->n_in && n->in[0] && (info->infer || (n->n_in >= info->min_in && n->in[info->min_in - 1])))
       upgrade_node(g, n);
     else if (!info->infer) /* others are checked at inference */

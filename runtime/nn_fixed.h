@@ -2,7 +2,7 @@
  *
  * nn_fixed.h - the fixed-point primitives. A number of format <W,I> is the integer v that stands for v * 2^-(W-I).
  *
- * Header-only C99 and C++17; integers only but for nn_quantize and nn_dequantize, and even there every result is exact: the double is taken apart,
+ * Header-only C99 and C++17; integers only but for nn_from_double and nn_to_double, and even there every result is exact: the double is taken apart,
  * never rounded twice. No undefined behaviour; shifts of negative numbers are done on their complement.
  */
 #ifndef NN_FIXED_H
@@ -100,7 +100,7 @@ static inline int64_t nn_wrap128(nn_i128 v, int64_t lo, int64_t hi) {
 
 /* The integer of x in a format with step 2^-frac and range [lo, hi]. *out (may be NULL) becomes 1 when x lies outside it.
  * NaN becomes 0; an infinity saturates, also where finite numbers wrap: it has no low bits. */
-static inline int64_t nn_quantize(double x, int frac, int64_t lo, int64_t hi, int round, int overflow, int *out) {
+static inline int64_t nn_from_double(double x, int frac, int64_t lo, int64_t hi, int round, int overflow, int *out) {
   uint64_t bits, m, rest, half, size;
   int e, drop, negative, beyond = 0, up = 0;
   int64_t v;
@@ -151,7 +151,7 @@ static inline double nn_exp2(int n) {
 }
 
 /* Exact while |v| < 2^53. */
-static inline double nn_dequantize(int64_t v, int frac) {
+static inline double nn_to_double(int64_t v, int frac) {
   return (double)v * nn_exp2(-frac);
 }
 

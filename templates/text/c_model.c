@@ -17,7 +17,8 @@ static void @TOP@_store(const @TOP@_mem *m, @TOP@_out_t *out, size_t samples) {
 }
 
 static void @TOP@_blocks(@TOP@_mem *m, const @TOP@_in_t *in, @TOP@_out_t *out, size_t n, uint64_t *saturated, double *trace) {
-  size_t at, l, s;
+  size_t at, l;
+  int s;
   for (at = 0; at < n; at += @TOP@_LANES) {
     const size_t samples = n - at < @TOP@_LANES ? n - at : @TOP@_LANES;
     @TOP@_load(m, in + at * @TOP@_IN, samples);
@@ -46,8 +47,9 @@ void @TOP@(const @TOP@_in_t in[@TOP@_IN], @TOP@_out_t out[@TOP@_OUT]) {
 void @TOP@_trace(const @TOP@_in_t *in, double *trace, size_t n) {
   @MEMORY@
   const double zero = 0;
+  const size_t elements = n * @TOP@_TRACE;
   size_t i;
-  for (i = 0; i < n * @TOP@_TRACE; i++)
+  for (i = 0; i < elements; i++)
     trace[i] = zero / zero;
   @TOP@_blocks(&memory, in, NULL, n, NULL, trace);
 }

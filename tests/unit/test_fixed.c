@@ -54,7 +54,7 @@ static void small_formats(void **state) {
               den = frac >= 0 ? 64 : 64 << -frac;
               int64_t r = ref_round(num, den, round), want = ref_fit(r, lo, hi, overflow);
               int out = 0;
-              assert_int_equal(nn_quantize((double)n / 64, frac, lo, hi, round, overflow, &out), want);
+              assert_int_equal(nn_from_double((double)n / 64, frac, lo, hi, round, overflow, &out), want);
               assert_int_equal(out, r < lo || r > hi);
             }
     }
@@ -89,28 +89,28 @@ static void extremes(void **state) {
     assert_int_equal(nn_round_shift(INT64_MIN, 64, round), round == NN_TRN ? -1 : 0);
     assert_int_equal(nn_round_shift(INT64_MAX, 64, round), 0);
     assert_int_equal(nn_round_shift(-1, 200, round), round == NN_TRN ? -1 : 0);
-    assert_int_equal(nn_quantize(-5e-324, 1, lo, hi, round, NN_SAT, NULL), round == NN_TRN ? -1 : 0);
-    assert_int_equal(nn_quantize(-5e-324, -1000, lo, hi, round, NN_SAT, NULL), round == NN_TRN ? -1 : 0);
-    assert_int_equal(nn_quantize(5e-324, 0, lo, hi, round, NN_SAT, NULL), 0);
+    assert_int_equal(nn_from_double(-5e-324, 1, lo, hi, round, NN_SAT, NULL), round == NN_TRN ? -1 : 0);
+    assert_int_equal(nn_from_double(-5e-324, -1000, lo, hi, round, NN_SAT, NULL), round == NN_TRN ? -1 : 0);
+    assert_int_equal(nn_from_double(5e-324, 0, lo, hi, round, NN_SAT, NULL), 0);
     /* x + 0.5 in double would give 1 */
-    assert_int_equal(nn_quantize(0.49999999999999994, 0, -8, 7, round, NN_SAT, NULL), 0);
-    assert_int_equal(nn_quantize(-0.49999999999999994, 0, -8, 7, round, NN_SAT, NULL), round == NN_TRN ? -1 : 0);
-    assert_int_equal(nn_quantize(2251799813685249.5, 0, lo, hi, round, NN_SAT, NULL), 2251799813685249 + (round == NN_TRN ? 0 : 1));
+    assert_int_equal(nn_from_double(0.49999999999999994, 0, -8, 7, round, NN_SAT, NULL), 0);
+    assert_int_equal(nn_from_double(-0.49999999999999994, 0, -8, 7, round, NN_SAT, NULL), round == NN_TRN ? -1 : 0);
+    assert_int_equal(nn_from_double(2251799813685249.5, 0, lo, hi, round, NN_SAT, NULL), 2251799813685249 + (round == NN_TRN ? 0 : 1));
   }
   int out = 0;
-  assert_int_equal(nn_quantize(NAN, 4, -8, 7, NN_RND, NN_SAT, &out), 0);
+  assert_int_equal(nn_from_double(NAN, 4, -8, 7, NN_RND, NN_SAT, &out), 0);
   assert_int_equal(out, 1);
-  assert_int_equal(nn_quantize(INFINITY, 4, -8, 7, NN_RND, NN_WRAP, NULL), 7);
-  assert_int_equal(nn_quantize(-INFINITY, 4, -8, 7, NN_RND, NN_WRAP, NULL), -8);
-  assert_int_equal(nn_quantize(1e300, 4, -8, 7, NN_RND, NN_SAT, NULL), 7);
-  assert_int_equal(nn_quantize(-1e300, 400, -8, 7, NN_RND, NN_SAT, NULL), -8);
-  assert_int_equal(nn_quantize(1e300, 4, -8, 7, NN_RND, NN_WRAP, NULL), 0);
-  assert_int_equal(nn_quantize(18446744073709551616.0 + 4096, 0, -32768, 32767, NN_RND, NN_WRAP, NULL), 4096);
-  assert_int_equal(nn_quantize(-9223372036854775808.0, 0, lo, hi, NN_RND, NN_SAT, NULL), INT64_MIN);
+  assert_int_equal(nn_from_double(INFINITY, 4, -8, 7, NN_RND, NN_WRAP, NULL), 7);
+  assert_int_equal(nn_from_double(-INFINITY, 4, -8, 7, NN_RND, NN_WRAP, NULL), -8);
+  assert_int_equal(nn_from_double(1e300, 4, -8, 7, NN_RND, NN_SAT, NULL), 7);
+  assert_int_equal(nn_from_double(-1e300, 400, -8, 7, NN_RND, NN_SAT, NULL), -8);
+  assert_int_equal(nn_from_double(1e300, 4, -8, 7, NN_RND, NN_WRAP, NULL), 0);
+  assert_int_equal(nn_from_double(18446744073709551616.0 + 4096, 0, -32768, 32767, NN_RND, NN_WRAP, NULL), 4096);
+  assert_int_equal(nn_from_double(-9223372036854775808.0, 0, lo, hi, NN_RND, NN_SAT, NULL), INT64_MIN);
   out = 0;
-  assert_int_equal(nn_quantize(9223372036854775808.0, 0, lo, hi, NN_RND, NN_SAT, &out), INT64_MAX);
+  assert_int_equal(nn_from_double(9223372036854775808.0, 0, lo, hi, NN_RND, NN_SAT, &out), INT64_MAX);
   assert_int_equal(out, 1);
-  assert_true(nn_dequantize(-3, 2) == -0.75 && nn_dequantize(3, -2) == 12.0);
+  assert_true(nn_to_double(-3, 2) == -0.75 && nn_to_double(3, -2) == 12.0);
   assert_true(nn_mul(INT64_MIN, INT64_MIN) == (nn_i128)1 << 126);
   assert_true(nn_round_shift128(nn_mul(INT64_MIN, 3), 64, NN_RND) == -1); /* -1.5: half up is towards +infinity */
   assert_true(nn_round_shift128(nn_mul(INT64_MIN, 3), 64, NN_RNE) == -2);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * emit_c.c - the C model: c/TOP.c, TOP.h and the headers it needs, tb/TOP_ref.c (main of DIR/ref), TOP.py.
+ */
+#include "emit_c.h"
+#include "version.h"
+
+enum { STACK_LIMIT = 128 * 1024, FAST_BITS = 30 };
+
+/* A string literal of text from the model. */
+static const char *literal(const char *s) {
+  Buf b = {0};
+  buf_puts(&b, "\"");
+  for (const char *p = diag_text(s ? s : ""); *p; p++) {
+    if (*p == '"' || *p == '\\' || *p == '?')
+      buf_puts(&b, "\\");
+    buf_write(&b, p, 1);
+  }
+  buf_puts(&b, "\"");
+  return b.s;
+}
+
+static const char *comment(const char *s) {
+  char *t = mem_strdup(diag_text(s ? s : ""));
+  for (char *p = t; *p; p++)
+    if (*p == '*' || *p == '/')
+      *p = *p == '*' ? '+' : '|';
+  return t;
+}
+
+/* The narrowest C integer that holds every element of the ports. */
+typedef struct {
+  int bits;
+  bool is_signed;
+} Element;
+
+static Element element_of(const HirPort *p, int n) {
+  Element e = {8, false};
+  int most = 1;
+  for (int i = 0; i < n; i++)
+    e.is_signed |= p[i].fmt.is_signed;
+  for (int i = 0; i < n; i++) {
+    int w = p[i].fmt.W + (e.is_signed && !p[i].fmt.is_signed);
+    most = w > most ? w : most;
+  }
+  if (most > 64)
+    diag_error(EXIT_UNSUPPORTED, NULL, "a port of %d bits does not fit the C model's integers (64 bits)", most);
+  while (e.bits < most && e.bits < 64)
+    e.bits *= 2;
+  return e;
+}
+
+static const char *c_type(Element e) {
+  return mem_printf("%sint%d_t", e.is_signed ? "" : "u", e.bits);
+}
+
+static const char *format_name(Format f) {
+  return mem_printf("%s<%d,%d>", f.is_signed ? "" : "unsigned ", f.W, f.I);
+}
+
+static void port_comment(Buf *b, const char *what, const HirPort *p, int n) {
+  for (int i = 0; i < n; i++) {
+    buf_printf(b, " * %s '%s': elements %d to %d, %s, shape", what, comment(p[i].name), p[i].first, p[i].first + p[i].n - 1, format_name(p[i].fmt));
+    for (int j = 0; j < p[i].rank; j++)
+      buf_printf(b, "%s%lld", j ? " x " : " ", (long long)p[i].dim[j]);
+    buf_puts(b, p[i].rank ? "\n" : " scalar\n");
+  }
+}
+
+static void port_macros(Buf *b, const char *top, const char *what, const HirPort *p, int n) {
+  for (int i = 0; i < n; i++)
+    buf_printf(b, "#define %s_%s%d_W %d\n#define %s_%s%d_I %d\n#define %s_%s%d_SIGNED %d\n#define %s_%s%d_FIRST %d\n#define %s_%s%d_N %d\n", top, what,
+               i, p[i].fmt.W, top, what, i, p[i].fmt.I, top, what, i, p[i].fmt.is_signed, top, what, i, p[i].first, top, what, i, p[i].n);
+}
+
+static int trace_size(const Kernel *k) {
+  int n = 0;
+  for (int i = 0; i < k->n_layers; i++)
+    n += k->layer[i].n;
+  return n;
+}
+
+static const char *rounding_text(const Options *o) {
+  static const char *const round[] = {"floor", "half up", "half to even"};
+  return mem_printf("%s, out of range %s", round[o->round], o->overflow == OVERFLOW_WRAP ? "wraps" : "saturates");
+}
+
+static void header(const Design *d, Folder *f) {
+  const Kernel *k = d->k;
+  Buf ports = {0}, types = {0};
+  port_comment(&ports, "input ", k->in_port, k->n_in_ports);
+  port_comment(&ports, "output", k->out_port, k->n_out_ports);
+  buf_printf(&types, "typedef %s %s_in_t;\ntypedef %s %s_out_t;\n#define %s_IN %d\n#define %s_OUT %d\n", c_type(element_of(k->in_port, k->n_in_ports)), d->top,
+             c_type(element_of(k->out_port, k->n_out_ports)), d->top, d->top, k->n_in, d->top, k->n_out);
+  buf_printf(&types, "#define %s_SITES %d\n#define %s_LAYERS %d\n#define %s_TRACE %d\n", d->top, k->n_sites, d->top, k->n_layers, d->top, trace_size(k));
+  port_macros(&types, d->top, "IN", k->in_port, k->n_in_ports);
+  port_macros(&types, d->top, "OUT", k->out_port, k->n_out_ports);
+  const char *source = comment(d->o->model ? d->o->model : "a hardware IR file");
+  const char *pairs[] = {"TOP", d->top, "TITLE", "a neural network in fixed point, bit for bit as in hardware", "VERSION", NNGEN_VERSION, "SOURCE", source,
+                         "PORTS", ports.s ? ports.s : "", "TYPES", types.s, "ROUNDING", rounding_text(d->o), NULL};
+  template_render(folder_add(f, mem_printf("c/%s.h", d->top)), "templates/text/c_model.h", pairs);
+}
+
+/* ---- c/TOP.c ---- */
+
+/* Reads raw integers; bits beyond the port's format are dropped, as the hardware's port drops them. */
+static const char *load_text(const Design *d, const CPlan *p) {
+  Buf b = {0};
+  Element e = element_of(d->k->in_port, d->k->n_in_ports);
+  for (int i = 0; i < d->k->n_in_ports; i++) {
+    const HirPort *q = &d->k->in_port[i];
+    const char *type = mem_printf("%s_m%d", d->top, c_bits(p->in_kind));
+    buf_printf(&b, "    for (e = %d; e < %d; e++)\n", q->first, q->first + q->n);
+    uint64_t mask = q->fmt.W >= 64 ? UINT64_MAX : ((uint64_t)1 << q->fmt.W) - 1, half = (uint64_t)1 << (q->fmt.W - 1);
+    if (q->fmt.W == e.bits && q->fmt.is_signed == e.is_signed)
+      buf_printf(&b, "      m->in[e][l] = (%s)x[e];\n", type);
+    else if (q->fmt.is_signed)
+      buf_printf(&b, "      m->in[e][l] = (%s)((((int64_t)x[e] & %lld) ^ %lld) - %lld);\n", type, (long long)mask, (long long)half, (long long)half);
+    else
+      buf_printf(&b, "      m->in[e][l] = (%s)((int64_t)x[e] & %lld);\n", type, (long long)mask);
+  }
+  return b.s;
+}
+
+/* The quick way holds for saturating formats of up to 30 bits with a binary point at or right of bit 0: then x * 2^frac is exact, and so is all that
+ * follows; compilers turn the loop into vectors. */
+static bool fast(const Options *o, Format f) {
+  return o->overflow != OVERFLOW_WRAP && f.W <= FAST_BITS && f.W - f.I >= 0 && f.W - f.I < 1000;
+}
+
+static void quantize_text(Buf *b, const Design *d, const char *name, const char *type) {
+  static const char *const up[] = {"", "          v += r >= 0.5;\n", "          v += (r > 0.5) | ((r == 0.5) & (v & 1));\n"};
+  const char *top = d->top, *round = (const char *const[]){"TRN", "RND", "RNE"}[d->o->round];
+  buf_printf(b,
+             "%ssize_t %s_%s(const %s *x, %s_in_t *in, size_t n) {\n  size_t beyond = 0, i, e;\n  for (i = 0; i < n; i++, x += %s_IN, in += %s_IN) {\n",
+             strcmp(name, "quantize") ? "static " : "", top, name, type, top, top, top);
+  for (int i = 0; i < d->k->n_in_ports; i++) {
+    const HirPort *p = &d->k->in_port[i];
+    int frac = p->fmt.W - p->fmt.I;
+    long long lo = p->fmt.is_signed ? -(long long)((uint64_t)1 << (p->fmt.W - 1)) : 0;
+    long long hi = (long long)(((uint64_t)1 << (p->fmt.W - (p->fmt.is_signed ? 1 : 0))) - 1);
+    const char *lo_text = lo < -INT64_MAX ? "(-9223372036854775807 - 1)" : mem_printf("%lld", lo);
+    if (!fast(d->o, p->fmt)) {
+      buf_printf(b,
+                 "    for (e = %d; e < %d; e++) {\n      int out = 0;\n      in[e] = (%s_in_t)%s_from_double((double)x[e], %d, %s, %lld, %s_%s, %s_%s, "
+                 "&out);\n      beyond += (size_t)out;\n    }\n",
+                 p->first, p->first + p->n, top, top, frac, lo_text, hi, top, round, top, d->o->overflow == OVERFLOW_WRAP ? "WRAP" : "SAT");
+      continue;
+    }
+    buf_printf(b,
+               "    {\n      int out = 0;\n      for (e = %d; e < %d; e++) {\n        const double a = (double)x[e] * 0x1p%d;\n        const double c = "
+               "a > %lld.0 ? %lld.0 : a < %lld.0 ? %lld.0 : a;\n        const double s = a == a ? c : 0;\n",
+               p->first, p->first + p->n, frac, hi + 1, hi + 1, lo - 1, lo - 1);
+    buf_puts(b, "        int32_t v = (int32_t)s;\n        v -= v > s;\n");
+    if (*up[d->o->round])
+      buf_printf(b, "        {\n          const double r = s - v;\n%s        }\n", up[d->o->round]);
+    buf_printf(b,
+               "        out += (v > %lld) | (v < %s) | (a != a);\n        v = v > %lld ? %lld : v;\n        v = v < %s ? %s : v;\n        in[e] = "
+               "(%s_in_t)v;\n      }\n      beyond += (size_t)out;\n    }\n",
+               hi, lo_text, hi, hi, lo_text, lo_text, top);
+  }
+  buf_puts(b, "  }\n  return beyond;\n}\n\n");
+}
+
+static const char *dequantize_text(const Design *d, const char *indent, const char *from, const char *cast) {
+  Buf b = {0};
+  for (int i = 0; i < d->k->n_out_ports; i++) {
+    const HirPort *p = &d->k->out_port[i];
+    buf_printf(&b, "%sfor (e = %d; e < %d; e++)\n%s  y[e] = %s((double)%s[e] * 0x1p%d);\n", indent, p->first, p->first + p->n, indent, cast, from,
+               -(p->fmt.W - p->fmt.I));
+  }
+  return b.s ? b.s : "";
+}
+
+static void list(Buf *b, const char *item) {
+  buf_printf(b, "%s%s", b->len ? ", " : "", item);
+}
+
+/* 2 for a table's limit, 1 where something wraps, else 0. */
+static int site_kind(const Kernel *k, int site) {
+  if (k->site[site].input_side)
+    return 2;
+  for (int i = 0; i < k->n; i++)
+    if (k->v[i].site == site && k->v[i].op == HIR_WRAP)
+      return 1;
+  return 0;
+}
+
+static int64_t memory_bytes(const CPlan *p) {
+  int64_t bits = (int64_t)p->k->n_in * (c_bits(p->in_kind) + 64) + (int64_t)p->k->n_out * (c_bits(p->out_kind) + 64) + 32 * (int64_t)p->k->n_sites;
+  for (int q = 0; q < LANE_KINDS; q++)
+    bits += (int64_t)p->n_slots[q] * c_bits(q);
+  return bits / 8 * 32; /* lanes where vectors are widest */
+}
+
+static void model(const Design *d, Folder *f) {
+  const Kernel *k = d->k;
+  const char *top = d->top;
+  CPlan *p = c_plan(k);
+  Buf *b = folder_add(f, mem_printf("c/%s.c", top));
+  buf_printf(b,
+             "/* %s.c - the network of %s.h. Made by nngen %s.\n *\n * Statements compute %s_LANES samples at once (%s_lanes.h). vN is value N of "
+             "nngen's hardware IR (--dump=pipeline).\n */\n#include \"%s.h\"\n#include \"%s_fixed.h\"\n#include \"%s_lanes.h\"\n#include <string.h>\n\n",
+             top, top, NNGEN_VERSION, top, top, top, top, top);
+  const char *only_top[] = {"TOP", top, NULL};
+  template_render(b, "templates/text/c_names.h", only_top);
+  c_body(b, p, top);
+  Buf quantize = {0}, site_names = {0}, site_kinds = {0}, layer_names = {0}, layer_sizes = {0};
+  quantize_text(&quantize, d, "quantize", "double");
+  quantize_text(&quantize, d, "quantize_float", "float");
+  for (int i = 0; i < k->n_sites; i++) {
+    list(&site_names, literal(k->site[i].name));
+    list(&site_kinds, mem_printf("%d", site_kind(k, i)));
+  }
+  for (int i = 0; i < k->n_layers; i++) {
+    list(&layer_names, literal(k->layer[i].name));
+    list(&layer_sizes, mem_printf("%d", k->layer[i].n));
+  }
+  const char *pairs[] = {"TOP", top, "LOAD", load_text(d, p), "QUANTIZE", quantize.s, "DEQUANTIZE", dequantize_text(d, "    ", "out", ""),
+                         "DEQUANTIZE_FLOAT", dequantize_text(d, "      ", "raw", "(float)"),
+                         /* large ones would not fit a thread's stack; a thread has its own all the same */
+                         "MEMORY", mem_printf("%s%s_mem memory;", memory_bytes(p) > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "", top),
+                         "SITE_NAMES", site_names.s ? site_names.s : "\"\"", "SITE_KINDS", site_kinds.s ? site_kinds.s : "0", "LAYER_NAMES",
+                         layer_names.s ? layer_names.s : "\"\"", "LAYER_SIZES", layer_sizes.s ? layer_sizes.s : "0", NULL};
+  template_render(b, "templates/text/c_model.c", pairs);
+  template_prefix(folder_add(f, mem_printf("c/%s_fixed.h", top)), "runtime/nn_fixed.h", top);
+  template_prefix(folder_add(f, mem_printf("c/%s_lanes.h", top)), "runtime/nn_lanes.h", top);
+}
+
+/* ---- tb/TOP_ref.c, TOP.py ---- */
+
+/* Shape of one sample: a single port's, without the batch dimension of 1; else all elements in a row. */
+static const char *sample_shape(const HirPort *p, int n, int elements) {
+  Buf b = {0};
+  if (n != 1) {
+    buf_printf(&b, "%d", elements);
+    return b.s;
+  }
+  for (int i = p->rank > 1 && p->dim[0] == 1 ? 1 : 0; i < p->rank; i++)
+    buf_printf(&b, "%s%lld", b.len ? ", " : "", (long long)p->dim[i]);
+  return b.len ? b.s : "1";
+}
+
+static void drivers(const Design *d, Folder *f) {
+  const Kernel *k = d->k;
+  Element in = element_of(k->in_port, k->n_in_ports), out = element_of(k->out_port, k->n_out_ports);
+  Buf in_w = {0}, out_w = {0};
+  for (int i = 0; i < k->n_in_ports; i++)
+    list(&in_w, mem_printf("{%d, %d, %d}", k->in_port[i].n, k->in_port[i].fmt.W, k->in_port[i].fmt.is_signed));
+  for (int i = 0; i < k->n_out_ports; i++)
+    list(&out_w, mem_printf("{%d, %d, %d}", k->out_port[i].n, k->out_port[i].fmt.W, k->out_port[i].fmt.is_signed));
+  const char *pairs[] = {"TOP", d->top, "VERSION", NNGEN_VERSION, "OUT_SHAPE", sample_shape(k->out_port, k->n_out_ports, k->n_out), "IN_SHAPE",
+                         sample_shape(k->in_port, k->n_in_ports, k->n_in), "IN_PORTS", in_w.s, "OUT_PORTS", out_w.s, "IN_TYPE",
+                         mem_printf("%sint%d", in.is_signed ? "" : "u", in.bits), "OUT_TYPE", mem_printf("%sint%d", out.is_signed ? "" : "u", out.bits),
+                         "IN", mem_printf("%d", k->n_in), "OUT", mem_printf("%d", k->n_out), "LAYERS", mem_printf("%d", k->n_layers), "SITES",
+                         mem_printf("%d", k->n_sites), "TRACE", mem_printf("%d", trace_size(k)), NULL};
+  template_render(folder_add(f, mem_printf("tb/%s_ref.c", d->top)), "templates/text/ref_main.c", pairs);
+  template_prefix(folder_add(f, mem_printf("tb/%s_npy.h", d->top)), "runtime/nn_npy.h", d->top);
+  template_render(folder_add(f, mem_printf("%s.py", d->top)), "templates/text/model.py", pairs);
+}
+
+void emit_c(const Design *d, Folder *f) {
+  header(d, f);
+  model(d, f);
+  drivers(d, f);
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Small networks as PyTorch, Keras and scikit-learn export them (exported/): imported, the float model against onnxruntime's stored outputs, C model = oracle
+# at <16,6>, some in GHDL. exported.sh all | fast
+. "$(dirname "$0")/../lib.sh"
+DIR=tests/e2e/exported
+refused=' topk '          # not among the operators
+simulated=' argmax_dynamo chunk_gate gelu_erf keras_flatten keras_two_in_out logsoftmax maxout skl_logreg3 skl_sgd_log slicing softmax_op11 where '
+
+one() {
+  local name=$1 x=$DIR/$1_x.npy want=$DIR/$1_float.npy target=c
+  [ -e "$x" ] || x=$DIR/$1_x.npz
+  [ -e "$want" ] || want=$DIR/$1_float.npz
+  case $refused in *" $name "*) rejects "exported.$name" 3 'not supported' "$NNGEN" "$DIR/$name.onnx" -o "$WORK/no"; return ;; esac
+  case $simulated in *" $name "*) target=vhdl ;; esac
+  check "exported.$name.import" "$NNGEN" "$DIR/$name.onnx" --target=$target --q=16,6 --data="$x" --float-out="$WORK/float.npy" -q -o "$WORK/$name" || return
+  check "exported.$name.float" python3 tests/npy.py close "$WORK/float.npy" "$want" 1e-5
+  check "exported.$name.c" make -s -C "$WORK/$name" check CFLAGS=-O1
+  [ $target = vhdl ] && check "exported.$name.ghdl" make -s -C "$WORK/$name" sim
+  rm -rf "${WORK:?}/$name"
+}
+
+i=0
+for f in "$DIR"/*.onnx; do
+  i=$((i + 1))
+  if [ "$1" = all ] || [ $((i % 8)) -eq 0 ]; then one "$(basename "$f" .onnx)"; fi
+done
