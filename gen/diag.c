@@ -12,14 +12,30 @@ static bool as_json, quiet;
 static FILE *stream;
 static int errors, warnings, notes, status;
 
-void diag_set_file(const char *file) { file_name = file; }
-void diag_set_json(bool json) { as_json = json; }
-void diag_set_quiet(bool q) { quiet = q; }
-void diag_set_stream(FILE *f) { stream = f; }
-int diag_status(void) { return status; }
-int diag_errors(void) { return errors; }
-int diag_warnings(void) { return warnings; }
-void diag_reset(void) { errors = warnings = notes = status = 0; }
+void diag_set_file(const char *file) {
+  file_name = file;
+}
+void diag_set_json(bool json) {
+  as_json = json;
+}
+void diag_set_quiet(bool q) {
+  quiet = q;
+}
+void diag_set_stream(FILE *f) {
+  stream = f;
+}
+int diag_status(void) {
+  return status;
+}
+int diag_errors(void) {
+  return errors;
+}
+int diag_warnings(void) {
+  return warnings;
+}
+void diag_reset(void) {
+  errors = warnings = notes = status = 0;
+}
 
 const char *diag_text(const char *s) {
   if (!s)
@@ -29,7 +45,7 @@ const char *diag_text(const char *s) {
   for (; *s; s++) {
     unsigned char c = (unsigned char)*s;
     char piece[8];
-    int k = c < 0x20 || c >= 0x7f               ? snprintf(piece, sizeof piece, "\\x%02X", c)
+    int k = c < 0x20 || c >= 0x7f                ? snprintf(piece, sizeof piece, "\\x%02X", c)
             : c == '\'' || c == '"' || c == '\\' ? snprintf(piece, sizeof piece, "\\%c", c)
                                                  : snprintf(piece, sizeof piece, "%c", c);
     if (n + (size_t)k > TEXT_SHOWN - 3) {

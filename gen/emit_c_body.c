@@ -341,8 +341,14 @@ static void sums(Buf *b, Part *t) {
 /* ---- the rest ---- */
 
 static void tables(Buf *b, const CPlan *p, const char *top) {
+  uint8_t *used = mem_array((size_t)p->k->n_tables + 1, 1);
+  for (int i = 0; i < p->k->n; i++)
+    if (p->live[i] && p->k->v[i].op == HIR_LUT)
+      used[p->k->v[i].imm] = 1;
   for (int i = 0; i < p->k->n_tables; i++) {
     const HirTable *t = &p->k->table[i];
+    if (!used[i])
+      continue;
     int bits = c_bits(c_kind_of(t->lo, t->hi));
     buf_printf(b, "\n/* %s: %s */\nstatic const int%d_t %s_table%d[%d] = {", in_comment(t->name), in_comment(t->text), bits, top, i, t->entries);
     for (int j = 0; j < t->entries; j++) {
@@ -362,7 +368,10 @@ static void memory(Buf *b, const CPlan *p, const char *top) {
   for (int q = 0; q < LANE_KINDS; q++)
     if (p->n_slots[q])
       buf_printf(b, "  %s_ALIGN %s_m%d w%d[%d][%s_LANES];\n", top, top, c_bits(q), c_bits(q), p->n_slots[q], top);
-  buf_printf(b, "  %s_ALIGN uint32_t count[%d][%s_LANES];\n} %s_mem;\n", top, p->k->n_sites > 0 ? p->k->n_sites : 1, top, top);
+  buf_printf(b,
+             "  %s_ALIGN uint32_t count[%d][%s_LANES];\n  %s_in_t raw_in[%s_LANES * %s_IN]; /* %s_float_n */\n  %s_out_t raw_out[%s_LANES * "
+             "%s_OUT];\n} %s_mem;\n",
+             top, p->k->n_sites > 0 ? p->k->n_sites : 1, top, top, top, top, top, top, top, top, top);
 }
 
 static void traces(Buf *b, const CPlan *p, const char *top) {
@@ -372,14 +381,15 @@ static void traces(Buf *b, const CPlan *p, const char *top) {
   Buf constants = {0};
   int n_constants = 0;
   buf_printf(b,
-             "\n/* Layer elements: place in the trace, where the integer is, and its step. */\ntypedef struct {\n  uint32_t at;\n  uint32_t kind; /* "
-             "0-3: w16 w32 w64 w128, 4: in, 5: constant */\n  uint32_t row;\n  double step;\n} %s_trace_item;\nstatic const %s_trace_item "
+             "\n/* Layer elements: place in the trace, where the integer is, its step and what was added to it. */\ntypedef struct {\n  uint32_t at;\n  uint32_t kind; /* "
+             "0-3: w16 w32 w64 w128, 4: in, 5: constant */\n  uint32_t row;\n  double step, offset;\n} %s_trace_item;\nstatic const %s_trace_item "
              "%s_trace_items[] = {",
              top, top, top);
   for (int i = 0; i < p->n_traces; i++) {
     const CTrace *t = &p->trace[i];
     const HirValue *v = &p->k->v[t->value];
-    int frac = p->k->layer[t->layer].frac[t->element], kind = p->kind[t->value], row;
+    const HirLayer *layer = &p->k->layer[t->layer];
+    int frac = layer->frac[t->element], kind = p->kind[t->value], row;
     if (v->op == HIR_IN) {
       kind = 4, row = v->imm;
     } else if (v->op == HIR_CONST) {
@@ -388,9 +398,10 @@ static void traces(Buf *b, const CPlan *p, const char *top) {
     } else {
       row = p->slot[kind][t->value];
     }
-    buf_printf(b, "%s{%d, %d, %d, 0x1p%d},", i % 6 ? " " : "\n  ", first[t->layer] + t->element, kind, row, -frac);
+    buf_printf(b, "%s{%d, %d, %d, 0x1p%d, %lld},", i % 6 ? " " : "\n  ", first[t->layer] + t->element, kind, row, -frac,
+               layer->offset ? (long long)layer->offset[t->element] : 0);
   }
-  buf_printf(b, "%s};\nstatic const double %s_trace_constants[] = {%s};\n", p->n_traces ? "" : "{0, 0, 0, 0}", top, n_constants ? constants.s : "0");
+  buf_printf(b, "%s};\nstatic const double %s_trace_constants[] = {%s};\n", p->n_traces ? "" : "{0, 0, 0, 0, 0}", top, n_constants ? constants.s : "0");
   buf_printf(b,
              "\nstatic void %s_trace_some(const %s_mem *m, size_t first, size_t n, double *trace, size_t samples) {\n  size_t i, l;\n  for (i = first; "
              "i < first + n; i++) {\n    const %s_trace_item *t = &%s_trace_items[i];\n    for (l = 0; l < samples; l++) {\n      double v;\n      "
@@ -400,7 +411,7 @@ static void traces(Buf *b, const CPlan *p, const char *top) {
     if (p->n_slots[q])
       buf_printf(b, "      case %d: v = (double)m->%s[t->row][l]; break;\n", q, site_of_trace[q]);
   buf_printf(b, "      case 4: v = (double)m->in[t->row][l]; break;\n      default: v = %s_trace_constants[t->row]; break;\n      }\n", top);
-  buf_printf(b, "      trace[l * %s_TRACE + t->at] = v * t->step;\n    }\n  }\n}\n", top);
+  buf_printf(b, "      trace[l * %s_TRACE + t->at] = (v - t->offset) * t->step;\n    }\n  }\n}\n", top);
 }
 
 void c_body(Buf *b, const CPlan *p, const char *top) {

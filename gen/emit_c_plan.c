@@ -197,7 +197,7 @@ static int value_kind(const CPlan *p, const HirValue *v, int i) {
 static void visit(CPlan *p, int i, uint8_t *seen, const int *total_of, int *stack) {
   const Kernel *k = p->k;
   int top = 0;
-  if (seen[i] || is_stored_input(p, i))
+  if (seen[i] || is_stored_input(p, i) || is_const(p, i))
     return;
   stack[top++] = i;
   while (top) {
@@ -238,7 +238,7 @@ static void make_items(CPlan *p) {
   for (int i = 0; i < k->n_out; i++)
     visit(p, k->out[i], seen, total_of, stack);
   for (int i = 0; i < k->n; i++)
-    if (p->live[i] && !is_const(p, i) && !is_stored_input(p, i) && (!p->in_sum[i] || total_of[i]))
+    if (p->live[i] && (!p->in_sum[i] || total_of[i]))
       visit(p, i, seen, total_of, stack);
   for (int i = 0; i < k->n_out; i++)
     add_item(p, C_OUT, k->out[i], i)->kind = widest(p->out_kind, p->kind[k->out[i]]);

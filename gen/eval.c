@@ -14,7 +14,7 @@ struct Eval {
     const Node *node;
     const double **in;
     double **out;
-  } *step;
+  } * step;
 };
 
 Eval *eval_new(const Graph *g) {
@@ -58,7 +58,9 @@ void eval_run(Eval *e, const double *in) {
   }
 }
 
-const double *eval_value(const Eval *e, const Tensor *t) { return e->value[t->id]; }
+const double *eval_value(const Eval *e, const Tensor *t) {
+  return e->value[t->id];
+}
 
 /* ---- walking shapes ---- */
 

@@ -61,10 +61,18 @@ void eval_matmul(const Node *n, const double *const *in, double *const *out) {
 
 typedef double Reduce(double sum, double v);
 
-static double op_sum(double a, double b) { return a + b; }
-static double op_product(double a, double b) { return a * b; }
-static double op_max(double a, double b) { return fmax(a, b); }
-static double op_min(double a, double b) { return fmin(a, b); }
+static double op_sum(double a, double b) {
+  return a + b;
+}
+static double op_product(double a, double b) {
+  return a * b;
+}
+static double op_max(double a, double b) {
+  return fmax(a, b);
+}
+static double op_min(double a, double b) {
+  return fmin(a, b);
+}
 
 /* Walks the input with an offset into the output that stands still along reduced axes. */
 static void reduce(const Node *n, const double *in, double *out, double first, Reduce *f) {
@@ -85,10 +93,18 @@ static void reduce(const Node *n, const double *in, double *out, double first, R
     out[w.at[0]] = f(out[w.at[0]], in[i]);
 }
 
-void eval_reduce_sum(const Node *n, const double *const *in, double *const *out) { reduce(n, in[0], out[0], 0, op_sum); }
-void eval_reduce_prod(const Node *n, const double *const *in, double *const *out) { reduce(n, in[0], out[0], 1, op_product); }
-void eval_reduce_max(const Node *n, const double *const *in, double *const *out) { reduce(n, in[0], out[0], (double)-INFINITY, op_max); }
-void eval_reduce_min(const Node *n, const double *const *in, double *const *out) { reduce(n, in[0], out[0], (double)INFINITY, op_min); }
+void eval_reduce_sum(const Node *n, const double *const *in, double *const *out) {
+  reduce(n, in[0], out[0], 0, op_sum);
+}
+void eval_reduce_prod(const Node *n, const double *const *in, double *const *out) {
+  reduce(n, in[0], out[0], 1, op_product);
+}
+void eval_reduce_max(const Node *n, const double *const *in, double *const *out) {
+  reduce(n, in[0], out[0], (double)-INFINITY, op_max);
+}
+void eval_reduce_min(const Node *n, const double *const *in, double *const *out) {
+  reduce(n, in[0], out[0], (double)INFINITY, op_min);
+}
 
 void eval_reduce_mean(const Node *n, const double *const *in, double *const *out) {
   const int64_t count = tensor_count(n->out[0]);
@@ -134,8 +150,12 @@ static void softmax(const Node *n, const double *in, double *out, bool take_log)
     }
 }
 
-void eval_softmax(const Node *n, const double *const *in, double *const *out) { softmax(n, in[0], out[0], false); }
-void eval_log_softmax(const Node *n, const double *const *in, double *const *out) { softmax(n, in[0], out[0], true); }
+void eval_softmax(const Node *n, const double *const *in, double *const *out) {
+  softmax(n, in[0], out[0], false);
+}
+void eval_log_softmax(const Node *n, const double *const *in, double *const *out) {
+  softmax(n, in[0], out[0], true);
+}
 
 /* Rows that are all zero stay so. */
 void eval_normalizer(const Node *n, const double *const *in, double *const *out) {
@@ -169,5 +189,9 @@ static void arg(const Node *n, const double *in, double *out, double sign) {
     }
 }
 
-void eval_argmax(const Node *n, const double *const *in, double *const *out) { arg(n, in[0], out[0], 1); }
-void eval_argmin(const Node *n, const double *const *in, double *const *out) { arg(n, in[0], out[0], -1); }
+void eval_argmax(const Node *n, const double *const *in, double *const *out) {
+  arg(n, in[0], out[0], 1);
+}
+void eval_argmin(const Node *n, const double *const *in, double *const *out) {
+  arg(n, in[0], out[0], -1);
+}

@@ -8,20 +8,24 @@
 
 static const double sqrt_half = 0.70710678118654752440, pi = 3.14159265358979323846;
 
-static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
-static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static double sigmoid(double x) {
+  return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+}
+static double softplus(double x) {
+  return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
 
 /* ---- one operand: f(x), the attributes in a and b ---- */
 
-#define UNARY(name, a_attr, a_default, b_attr, b_default, expression)                                                                        \
-  void eval_##name(const Node *n, const double *const *in, double *const *out) {                                                             \
-    const double a = attr_float(n, a_attr, a_default), b = attr_float(n, b_attr, b_default);                                                 \
-    const int64_t count = tensor_count(n->out[0]);                                                                                           \
-    (void)a, (void)b;                                                                                                                        \
-    for (int64_t i = 0; i < count; i++) {                                                                                                    \
-      const double x = in[0][i];                                                                                                             \
-      out[0][i] = expression;                                                                                                                \
-    }                                                                                                                                        \
+#define UNARY(name, a_attr, a_default, b_attr, b_default, expression)                                                                      \
+  void eval_##name(const Node *n, const double *const *in, double *const *out) {                                                           \
+    const double a = attr_float(n, a_attr, a_default), b = attr_float(n, b_attr, b_default);                                               \
+    const int64_t count = tensor_count(n->out[0]);                                                                                         \
+    (void)a, (void)b;                                                                                                                      \
+    for (int64_t i = 0; i < count; i++) {                                                                                                  \
+      const double x = in[0][i];                                                                                                           \
+      out[0][i] = expression;                                                                                                              \
+    }                                                                                                                                      \
   }
 
 UNARY(neg, "", 0, "", 0, -x)
@@ -29,7 +33,7 @@ UNARY(abs, "", 0, "", 0, fabs(x))
 UNARY(relu, "", 0, "", 0, x > 0 ? x : 0)
 UNARY(leaky_relu, "alpha", 0.01, "", 0, x >= 0 ? x : a * x)
 UNARY(thresholded_relu, "alpha", 1, "", 0, x > a ? x : 0)
-UNARY(hard_sigmoid, "alpha", 0.2, "beta", 0.5, fmax(0, fmin(1, a * x + b)))
+UNARY(hard_sigmoid, "alpha", 0.2, "beta", 0.5, fmax(0, fmin(1, a *x + b)))
 UNARY(sigmoid, "", 0, "", 0, sigmoid(x))
 UNARY(tanh, "", 0, "", 0, tanh(x))
 UNARY(elu, "alpha", 1, "", 0, x > 0 ? x : a * expm1(x))
@@ -78,21 +82,51 @@ void eval_cast(const Node *n, const double *const *in, double *const *out) {
 
 /* ---- two operands, broadcast ---- */
 
-static double op_add(const Node *n, double a, double b) { return (void)n, a + b; }
-static double op_sub(const Node *n, double a, double b) { return (void)n, a - b; }
-static double op_mul(const Node *n, double a, double b) { return (void)n, a * b; }
-static double op_max(const Node *n, double a, double b) { return (void)n, fmax(a, b); }
-static double op_min(const Node *n, double a, double b) { return (void)n, fmin(a, b); }
-static double op_pow(const Node *n, double a, double b) { return (void)n, pow(a, b); }
-static double op_prelu(const Node *n, double a, double b) { return (void)n, a < 0 ? a * b : a; }
-static double op_equal(const Node *n, double a, double b) { return (void)n, a == b; }
-static double op_less(const Node *n, double a, double b) { return (void)n, a < b; }
-static double op_greater(const Node *n, double a, double b) { return (void)n, a > b; }
-static double op_less_equal(const Node *n, double a, double b) { return (void)n, a <= b; }
-static double op_greater_equal(const Node *n, double a, double b) { return (void)n, a >= b; }
-static double op_and(const Node *n, double a, double b) { return (void)n, a != 0 && b != 0; }
-static double op_or(const Node *n, double a, double b) { return (void)n, a != 0 || b != 0; }
-static double op_xor(const Node *n, double a, double b) { return (void)n, (a != 0) != (b != 0); }
+static double op_add(const Node *n, double a, double b) {
+  return (void)n, a + b;
+}
+static double op_sub(const Node *n, double a, double b) {
+  return (void)n, a - b;
+}
+static double op_mul(const Node *n, double a, double b) {
+  return (void)n, a * b;
+}
+static double op_max(const Node *n, double a, double b) {
+  return (void)n, fmax(a, b);
+}
+static double op_min(const Node *n, double a, double b) {
+  return (void)n, fmin(a, b);
+}
+static double op_pow(const Node *n, double a, double b) {
+  return (void)n, pow(a, b);
+}
+static double op_prelu(const Node *n, double a, double b) {
+  return (void)n, a < 0 ? a * b : a;
+}
+static double op_equal(const Node *n, double a, double b) {
+  return (void)n, a == b;
+}
+static double op_less(const Node *n, double a, double b) {
+  return (void)n, a < b;
+}
+static double op_greater(const Node *n, double a, double b) {
+  return (void)n, a > b;
+}
+static double op_less_equal(const Node *n, double a, double b) {
+  return (void)n, a <= b;
+}
+static double op_greater_equal(const Node *n, double a, double b) {
+  return (void)n, a >= b;
+}
+static double op_and(const Node *n, double a, double b) {
+  return (void)n, a != 0 && b != 0;
+}
+static double op_or(const Node *n, double a, double b) {
+  return (void)n, a != 0 || b != 0;
+}
+static double op_xor(const Node *n, double a, double b) {
+  return (void)n, (a != 0) != (b != 0);
+}
 
 static double op_div(const Node *n, double a, double b) {
   if (dtype_is_float(n->in[0]->dtype))
@@ -124,9 +158,9 @@ static void binary(const Node *n, const double *a, int a_rank, const int64_t *a_
   }
 }
 
-#define BINARY(name)                                                                                                                         \
-  void eval_##name(const Node *n, const double *const *in, double *const *out) {                                                             \
-    binary(n, in[0], n->in[0]->rank, n->in[0]->dim, n->in[1], in[1], out[0], op_##name);                                                     \
+#define BINARY(name)                                                                                                                       \
+  void eval_##name(const Node *n, const double *const *in, double *const *out) {                                                           \
+    binary(n, in[0], n->in[0]->rank, n->in[0]->dim, n->in[1], in[1], out[0], op_##name);                                                   \
   }
 
 BINARY(add)
@@ -159,9 +193,15 @@ static void nary(const Node *n, const double *const *in, double *const *out, Bin
     binary(n, out[0], t->rank, t->dim, n->in[k], in[k], out[0], f);
 }
 
-void eval_sum(const Node *n, const double *const *in, double *const *out) { nary(n, in, out, op_add); }
-void eval_max(const Node *n, const double *const *in, double *const *out) { nary(n, in, out, op_max); }
-void eval_min(const Node *n, const double *const *in, double *const *out) { nary(n, in, out, op_min); }
+void eval_sum(const Node *n, const double *const *in, double *const *out) {
+  nary(n, in, out, op_add);
+}
+void eval_max(const Node *n, const double *const *in, double *const *out) {
+  nary(n, in, out, op_max);
+}
+void eval_min(const Node *n, const double *const *in, double *const *out) {
+  nary(n, in, out, op_min);
+}
 
 void eval_where(const Node *n, const double *const *in, double *const *out) {
   const Tensor *t = n->out[0];

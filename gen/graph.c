@@ -7,12 +7,14 @@
 #include <stdlib.h>
 
 const char *dtype_name(DataType t) {
-  static const char *const name[] = {"undefined", "float32", "uint8",   "int8",    "uint16", "int16",  "int32",     "int64",     "text",
-                                     "bool",      "float16", "float64", "uint32",  "uint64", "complex64", "complex128", "bfloat16"};
+  static const char *const name[] = {"undefined", "float32", "uint8",   "int8",   "uint16", "int16",     "int32",      "int64",   "text",
+                                     "bool",      "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16"};
   return (unsigned)t < sizeof name / sizeof *name ? name[t] : "?";
 }
 
-bool dtype_is_float(DataType t) { return t == DT_FLOAT || t == DT_DOUBLE || t == DT_FLOAT16 || t == DT_BFLOAT16; }
+bool dtype_is_float(DataType t) {
+  return t == DT_FLOAT || t == DT_DOUBLE || t == DT_FLOAT16 || t == DT_BFLOAT16;
+}
 
 int64_t tensor_count(const Tensor *t) {
   int64_t n = 1;

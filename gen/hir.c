@@ -23,6 +23,13 @@ int hir_op_args(HirOp op) {
   return op_text[op].args;
 }
 
+bool hir_has(const Kernel *k, HirOp op) {
+  for (int i = 0; i < k->n; i++)
+    if (k->v[i].op == op)
+      return true;
+  return false;
+}
+
 int hir_width_of(i128 lo, i128 hi) {
   u128 m = hi < 0 ? 0 : (u128)hi;
   if (lo < 0 && (u128)~lo > m)

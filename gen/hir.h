@@ -128,6 +128,8 @@ int hir_site(Kernel *k, const char *name, bool input_side);
 /* Text name and number of value arguments of an operation. */
 const char *hir_op_name(HirOp op);
 int hir_op_args(HirOp op);
+/* Whether any value has that operation. */
+bool hir_has(const Kernel *k, HirOp op);
 
 /* Rebuilding passes: a new kernel with the ports, tables, sites and layers of `from` but no values; which values outputs depend on (inputs
  * count); one value built again with its arguments mapped; last, outputs and layers mapped (map: old value -> new, -1 for dropped). */

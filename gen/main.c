@@ -91,11 +91,13 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s) {
   return k;
 }
 
-/* What the emitters print: QUANT expanded, dead values gone, registers placed. */
-static Kernel *back(const Kernel *lowered, const Options *o) {
-  Kernel *k = hir_expand(hir_round(lowered));
-  hir_affine(k, false);
-  k = hir_clean(k);
+/* What the emitters print: QUANT expanded, dead values gone, registers placed. A kernel read from a dump may be past the first two. */
+static Kernel *back(Kernel *k, const Options *o) {
+  if (hir_has(k, HIR_QUANT)) {
+    k = hir_expand(hir_round(k));
+    hir_affine(k, false);
+    k = hir_clean(k);
+  }
   done(o, "expand", NULL, k);
   hir_pipeline(k, o->clock_ns);
   done(o, "pipeline", NULL, k);

@@ -33,9 +33,13 @@ static size_t used;
 static size_t budget = (size_t)4 << 30;
 static void (*on_exhausted)(void);
 
-void mem_set_budget(size_t bytes) { budget = bytes; }
+void mem_set_budget(size_t bytes) {
+  budget = bytes;
+}
 
-void mem_on_exhausted(void (*f)(void)) { on_exhausted = f; }
+void mem_on_exhausted(void (*f)(void)) {
+  on_exhausted = f;
+}
 
 static void exhausted(size_t bytes) {
   if (on_exhausted)
@@ -99,7 +103,9 @@ char *mem_strndup(const char *s, size_t n) {
   return p;
 }
 
-char *mem_strdup(const char *s) { return mem_strndup(s, strlen(s)); }
+char *mem_strdup(const char *s) {
+  return mem_strndup(s, strlen(s));
+}
 
 char *mem_printf(const char *fmt, ...) {
   va_list ap, again;

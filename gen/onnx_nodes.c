@@ -6,7 +6,9 @@
 
 enum { MAX_ATTRIBUTES = 256 };
 
-static const char *or_empty(const char *s) { return s ? s : ""; }
+static const char *or_empty(const char *s) {
+  return s ? s : "";
+}
 
 static int count_used(size_t n, char *const *name) {
   while (n && !*or_empty(name[n - 1]))
@@ -151,14 +153,14 @@ static AttrType attr_type(const Onnx__AttributeProto *p) {
   if (p->ref_attr_name && *p->ref_attr_name)
     return ATTR_OTHER;
   if (!p->has_type || p->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED) /* files of IR version 1 and 2 */
-    return p->has_f         ? ATTR_FLOAT
-           : p->has_i       ? ATTR_INT
-           : p->has_s       ? ATTR_STRING
-           : p->t           ? ATTR_TENSOR
-           : p->n_floats    ? ATTR_FLOATS
-           : p->n_ints      ? ATTR_INTS
-           : p->n_strings   ? ATTR_STRINGS
-                            : ATTR_OTHER;
+    return p->has_f       ? ATTR_FLOAT
+           : p->has_i     ? ATTR_INT
+           : p->has_s     ? ATTR_STRING
+           : p->t         ? ATTR_TENSOR
+           : p->n_floats  ? ATTR_FLOATS
+           : p->n_ints    ? ATTR_INTS
+           : p->n_strings ? ATTR_STRINGS
+                          : ATTR_OTHER;
   switch (p->type) {
   case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT:
     return ATTR_FLOAT;

@@ -10,7 +10,9 @@
 
 enum { OPSET_OLDEST = 7, IR_OLDEST = 3, IR_NEWEST = 13 };
 
-static const char *or_empty(const char *s) { return s ? s : ""; }
+static const char *or_empty(const char *s) {
+  return s ? s : "";
+}
 
 /* ---- values by name ---- */
 
@@ -24,7 +26,9 @@ static Tensor **slot_of(const Reader *r, const char *name) {
   return &r->slot[i];
 }
 
-Tensor *value_find(const Reader *r, const char *name) { return *slot_of(r, name); }
+Tensor *value_find(const Reader *r, const char *name) {
+  return *slot_of(r, name);
+}
 
 Tensor *value_new(Reader *r, const char *name, DataType dtype) {
   Tensor **slot = slot_of(r, name);
@@ -72,11 +76,12 @@ static void read_header(Reader *r) {
   if (!m->n_opset_import)
     diag_error(EXIT_INVALID, NULL, "not a complete ONNX model: it names no operator set (opset_import)");
   else if (opset < 0 || (opset && opset < OPSET_OLDEST))
-    diag_error(EXIT_UNSUPPORTED, NULL, "opset %lld is older than %d: export again with a newer one, or convert it with onnx.version_converter",
-               (long long)opset, OPSET_OLDEST);
+    diag_error(EXIT_UNSUPPORTED, NULL,
+               "opset %lld is older than %d: export again with a newer one, or convert it with onnx.version_converter", (long long)opset,
+               OPSET_OLDEST);
   else if (opset > OPSET_NEWEST)
-    diag_error(EXIT_UNSUPPORTED, NULL, "opset %lld is newer than any known to this program (%d): export with an older one", (long long)opset,
-               OPSET_NEWEST);
+    diag_error(EXIT_UNSUPPORTED, NULL, "opset %lld is newer than any known to this program (%d): export with an older one",
+               (long long)opset, OPSET_NEWEST);
   g->opset = opset ? (int)(opset > OPSET_NEWEST ? OPSET_NEWEST : opset) : OPSET_NEWEST;
 }
 
@@ -218,7 +223,8 @@ static void declare_initializers(Reader *r) {
     if (t)
       r->data[t->id] = p;
     else
-      diag_error(EXIT_INVALID, NULL, p->name && *p->name ? "two initializers are called '%s'" : "an initializer has no name%s", diag_text(p->name));
+      diag_error(EXIT_INVALID, NULL, p->name && *p->name ? "two initializers are called '%s'" : "an initializer has no name%s",
+                 diag_text(p->name));
   }
   for (size_t i = 0; i < r->p->n_sparse_initializer; i++) {
     const Onnx__SparseTensorProto *p = r->p->sparse_initializer[i];

@@ -257,7 +257,8 @@ bool onnx_tensor(Tensor *t, const Onnx__TensorProto *p, const char *model) {
     return true;
   size_t size = (size_t)elem_size(t->dtype), n = (size_t)tensor_count(t);
   if (!size || p->segment) {
-    diag_error(EXIT_UNSUPPORTED, NULL, "tensor '%s': %s", name, size ? "segmented data is not supported" : "its element type is not supported");
+    diag_error(EXIT_UNSUPPORTED, NULL, "tensor '%s': %s", name,
+               size ? "segmented data is not supported" : "its element type is not supported");
     return false;
   }
   const uint8_t *raw = NULL;

@@ -49,7 +49,8 @@ typedef void EvalFn(const Node *n, const double *const *in, double *const *out);
 EvalFn eval_gemm, eval_matmul, eval_add, eval_sub, eval_mul, eval_div, eval_mod, eval_pow, eval_neg, eval_sum, eval_max, eval_min;
 EvalFn eval_reduce_sum, eval_reduce_mean, eval_reduce_prod, eval_reduce_max, eval_reduce_min, eval_batchnorm;
 EvalFn eval_relu, eval_leaky_relu, eval_prelu, eval_thresholded_relu, eval_clip, eval_hard_sigmoid, eval_abs;
-EvalFn eval_sigmoid, eval_tanh, eval_elu, eval_selu, eval_celu, eval_softplus, eval_softsign, eval_hard_swish, eval_gelu, eval_mish, eval_swish;
+EvalFn eval_sigmoid, eval_tanh, eval_elu, eval_selu, eval_celu, eval_softplus, eval_softsign, eval_hard_swish, eval_gelu, eval_mish,
+    eval_swish;
 EvalFn eval_erf, eval_exp, eval_log, eval_sqrt, eval_reciprocal, eval_floor, eval_ceil, eval_round, eval_sign, eval_sin, eval_cos;
 EvalFn eval_softmax, eval_log_softmax, eval_normalizer, eval_argmax, eval_argmin;
 EvalFn eval_equal, eval_less, eval_greater, eval_less_equal, eval_greater_equal, eval_not, eval_and, eval_or, eval_xor, eval_where;

@@ -195,7 +195,9 @@ bool infer_split(Graph *g, Node *n) {
   return sum == whole || invalid(n, "its sizes do not add up to the dimension");
 }
 
-static int64_t clamp(int64_t v, int64_t lo, int64_t hi) { return v < lo ? lo : v > hi ? hi : v; }
+static int64_t clamp(int64_t v, int64_t lo, int64_t hi) {
+  return v < lo ? lo : v > hi ? hi : v;
+}
 
 bool slice_axes(const Node *n, SliceAxis *out) {
   const Tensor *x = n->in[0], *starts = n->in[1], *ends = n->in[2];
@@ -275,8 +277,7 @@ bool infer_pad(Graph *g, Node *n) {
   const char *mode = attr_string(n, "mode", "constant");
   int64_t *list, before[MAX_RANK], after[MAX_RANK], dim[MAX_RANK];
   int count;
-  if (!const_ints(n, 1, "its pads", &list, &count) ||
-      (n->n_in > 3 && n->in[3] && !const_ints(n, 3, "its axes", &list, &count)))
+  if (!const_ints(n, 1, "its pads", &list, &count) || (n->n_in > 3 && n->in[3] && !const_ints(n, 3, "its axes", &list, &count)))
     return false;
   if (!pad_axes(n, before, after))
     return invalid(n, "its pads do not fit the input");
@@ -306,8 +307,7 @@ bool infer_expand(Graph *g, Node *n) {
     diag_error(EXIT_UNSUPPORTED, n, "output has %d dimensions; at most %d are supported", rank, MAX_RANK);
     return false;
   }
-  return broadcast_shape(n, n->in[0]->rank, n->in[0]->dim, rank, want, &rank, dim) &&
-         set_shape(n, n->out[0], n->in[0]->dtype, rank, dim);
+  return broadcast_shape(n, n->in[0]->rank, n->in[0]->dim, rank, want, &rank, dim) && set_shape(n, n->out[0], n->in[0]->dtype, rank, dim);
 }
 
 bool infer_tile(Graph *g, Node *n) {

@@ -9,7 +9,7 @@
 
 const OpInfo op_info[OP_COUNT] = {
     {.id = OP_UNKNOWN, .name = "?"},
-#define OP(id, since, min_in, max_in, max_out, kind, infer, eval, lower, note)                                                               \
+#define OP(id, since, min_in, max_in, max_out, kind, infer, eval, lower, note)                                                             \
   {OP_##id, #id, since, min_in, max_in, max_out, kind, infer, eval, lower},
 #include "op_table.def"
 #undef OP
@@ -24,7 +24,9 @@ static const char *const note[OP_COUNT] = {
 
 static const char ml_domain[] = "ai.onnx.ml";
 
-static bool is_ml(OpId id) { return strncmp(note[id], ml_domain, sizeof ml_domain - 1) == 0; }
+static bool is_ml(OpId id) {
+  return strncmp(note[id], ml_domain, sizeof ml_domain - 1) == 0;
+}
 
 OpId op_find(const char *domain, const char *name) {
   bool ml = strcmp(domain, ml_domain) == 0;

@@ -59,12 +59,15 @@ void pass_check_ops(Graph *g) {
       diag_error(EXIT_UNSUPPORTED, n, "operator '%s'%s%s%s is not supported%s%s", diag_text(n->op_type), *n->domain ? " (domain '" : "",
                  diag_text(n->domain), *n->domain ? "')" : "", what ? ": " : "", what ? what : "");
     else if (n->op < OP_COUNT && n->opset < op_info[n->op].since && g->opset >= op_info[OP_Add].since)
-      diag_error(EXIT_INVALID, n, "operator '%s' came with opset %d; the model says %d", diag_text(n->op_type), op_info[n->op].since, n->opset);
+      diag_error(EXIT_INVALID, n, "operator '%s' came with opset %d; the model says %d", diag_text(n->op_type), op_info[n->op].since,
+                 n->opset);
   }
 }
 
 /* Bounds may be infinite: Clip, Max and Min against them do nothing. */
-static bool may_be_infinite(const Node *n) { return n->op == OP_Clip || n->op == OP_Max || n->op == OP_Min; }
+static bool may_be_infinite(const Node *n) {
+  return n->op == OP_Clip || n->op == OP_Max || n->op == OP_Min;
+}
 
 static void check_values(const Node *n, const Tensor *t) {
   int64_t count = tensor_count(t);

@@ -26,7 +26,9 @@ static bool per_column(const Tensor *c, int64_t size) {
   return n == 1 || (n == size && c->dim[c->rank - 1] == size);
 }
 
-static double column(const Tensor *c, int64_t i) { return c->value[tensor_count(c) == 1 ? 0 : i]; }
+static double column(const Tensor *c, int64_t i) {
+  return c->value[tensor_count(c) == 1 ? 0 : i];
+}
 
 /* A constant of the same name and type, f of the elements of both. */
 static Tensor *combine(Graph *g, const Node *n, const Tensor *a, const Tensor *b, bool multiply) {
@@ -44,7 +46,9 @@ static Tensor *combine(Graph *g, const Node *n, const Tensor *a, const Tensor *b
   return t;
 }
 
-static Tensor *copy(Graph *g, const Tensor *t) { return graph_const(g, t->name, t->dtype, t->rank, t->dim, t->value); }
+static Tensor *copy(Graph *g, const Tensor *t) {
+  return graph_const(g, t->name, t->dtype, t->rank, t->dim, t->value);
+}
 
 /* ---- the form that folding works on: Mul and Add by a constant ---- */
 
@@ -113,7 +117,8 @@ static Node *weights_before(const Graph *g, const Tensor *x) {
   Node *p = x->producer;
   if (!p || (p->op != OP_Gemm && p->op != OP_MatMul) || graph_uses(g, x, NULL) != 1 || !p->in[1]->value || p->in[1]->rank != 2)
     return NULL;
-  if (p->op == OP_Gemm && ((p->n_in > 2 && p->in[2] && !p->in[2]->value) || attr_float(p, "alpha", 1) != 1 || attr_float(p, "beta", 1) != 1))
+  if (p->op == OP_Gemm &&
+      ((p->n_in > 2 && p->in[2] && !p->in[2]->value) || attr_float(p, "alpha", 1) != 1 || attr_float(p, "beta", 1) != 1))
     return NULL;
   return p;
 }
@@ -177,7 +182,8 @@ static bool fold(Graph *g, Node *n) {
     return true;
   }
   Tensor *y;
-  const Tensor *d = before && (before->op == OP_Add || before->op == OP_Mul) && graph_uses(g, x, NULL) == 1 ? const_operand(before, &y) : NULL;
+  const Tensor *d =
+      before && (before->op == OP_Add || before->op == OP_Mul) && graph_uses(g, x, NULL) == 1 ? const_operand(before, &y) : NULL;
   if (!d)
     return false;
   if (c && before->op == n->op && (n->op == OP_Add || n->op == OP_Mul)) { /* (y + d) + c, (y * d) * c */

@@ -28,7 +28,9 @@ static void count_uses(Fuse *f) {
 
 /* ---- looking at nodes ---- */
 
-static Node *made_by(const Tensor *t, OpId op) { return t && t->producer && t->producer->op == op ? t->producer : NULL; }
+static Node *made_by(const Tensor *t, OpId op) {
+  return t && t->producer && t->producer->op == op ? t->producer : NULL;
+}
 
 /* A floating-point constant whose elements are all the same. */
 static bool scalar(const Tensor *t, double *v) {
@@ -231,8 +233,8 @@ static Node *fuse_gate(Fuse *f, Node *root, double c, Tensor *x, Tensor *gate) {
   }
   if ((n = made_by(s.x, OP_Tanh)) && s.b == 0 && near(x, c * s.a, 1) && made_by(n->in[0], OP_Softplus) && n->in[0]->producer->in[0] == x)
     return become(f, root, "Mish", x, NULL);
-  if ((n = made_by(s.x, OP_HardSigmoid)) && s.b == 0 && near(x, c * s.a, 1) && n->in[0] == x && near(x, attr_float(n, "alpha", 0.2), 1.0 / 6) &&
-      near(x, attr_float(n, "beta", 0.5), 0.5))
+  if ((n = made_by(s.x, OP_HardSigmoid)) && s.b == 0 && near(x, c * s.a, 1) && n->in[0] == x &&
+      near(x, attr_float(n, "alpha", 0.2), 1.0 / 6) && near(x, attr_float(n, "beta", 0.5), 0.5))
     return become(f, root, "HardSwish", x, NULL);
   if ((n = made_by(s.x, OP_Clip)) && s.b == 0 && clip_bounds(n, &lo, &hi) && lo == 0 && near(x, c * s.a * hi, 1)) {
     Scale u = scale(f, n->in[0], 1);
@@ -323,7 +325,7 @@ static Tensor *without_guard(Tensor *t) {
     if (made_by(guard, OP_Mul) && scalar(guard->producer->in[1], &v))
       guard = guard->producer->in[0];
     const Node *cast = made_by(guard, OP_Cast), *not = cast ? made_by(cast->in[0], OP_Not) : NULL;
-    if (not && made_by(not->in[0], OP_Cast))
+    if (not &&made_by(not ->in[0], OP_Cast))
       return add->in[!k];
   }
   return t;

@@ -62,8 +62,8 @@ static void upgrade_softmax(Graph *g, Node *n) {
   int at = 0;
   while (g->node[at] != n)
     at++;
-  graph_insert(g, at + 1 < g->n_nodes ? g->node[at + 1] : NULL, "Reshape", mem_printf("%s.reshape", n->name), 2, (Tensor *[]){n->out[0], shape}, 1,
-               &y);
+  graph_insert(g, at + 1 < g->n_nodes ? g->node[at + 1] : NULL, "Reshape", mem_printf("%s.reshape", n->name), 2,
+               (Tensor *[]){n->out[0], shape}, 1, &y);
 }
 
 static void upgrade_batchnorm(Node *n) {

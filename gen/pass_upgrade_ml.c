@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pass_upgrade_ml.c - part of pass_upgrade: the operators of ai.onnx.ml that scikit-learn's exporter writes for linear models and pipelines,
- * as plain operators. They compute in float32 whatever their input is. Binary classifiers behave as in onnxruntime.
+ * pass_upgrade_ml.c - part of pass_upgrade: the operators of ai.onnx.ml that scikit-learn's exporter writes for linear models and
+ * pipelines, as plain operators. They compute in float32 whatever their input is. Binary classifiers behave as in onnxruntime.
  */
 #include "pass_upgrade.h"
 

@@ -33,7 +33,9 @@ void buf_write(Buf *b, const void *bytes, size_t n) {
   b->s[b->len] = 0;
 }
 
-void buf_puts(Buf *b, const char *s) { buf_write(b, s, strlen(s)); }
+void buf_puts(Buf *b, const char *s) {
+  buf_write(b, s, strlen(s));
+}
 
 void buf_printf(Buf *b, const char *fmt, ...) {
   va_list ap, again;
@@ -93,26 +95,27 @@ const char *i128_text(i128 v) {
 static const char *const reserved[] = {
     /* VHDL */
     "abs", "access", "after", "alias", "all", "and", "architecture", "array", "assert", "assume", "assume_guarantee", "attribute", "begin",
-    "block", "body", "buffer", "bus", "case", "component", "configuration", "constant", "context", "cover", "default", "disconnect", "downto",
-    "else", "elsif", "end", "entity", "exit", "fairness", "file", "for", "force", "function", "generate", "generic", "group", "guarded", "if",
-    "impure", "in", "inertial", "inout", "is", "label", "library", "linkage", "literal", "loop", "map", "mod", "nand", "new", "next", "nor",
-    "not", "null", "of", "on", "open", "or", "others", "out", "package", "parameter", "port", "postponed", "private", "procedure", "process",
-    "property", "protected", "pure", "range", "record", "register", "reject", "release", "rem", "report", "restrict", "restrict_guarantee",
-    "return", "rol", "ror", "select", "sequence", "severity", "shared", "signal", "sla", "sll", "sra", "srl", "strong", "subtype", "then", "to",
-    "transport", "type", "unaffected", "units", "until", "use", "variable", "view", "vmode", "vprop", "vunit", "wait", "when", "while", "with",
-    "xnor", "xor",
+    "block", "body", "buffer", "bus", "case", "component", "configuration", "constant", "context", "cover", "default", "disconnect",
+    "downto", "else", "elsif", "end", "entity", "exit", "fairness", "file", "for", "force", "function", "generate", "generic", "group",
+    "guarded", "if", "impure", "in", "inertial", "inout", "is", "label", "library", "linkage", "literal", "loop", "map", "mod", "nand",
+    "new", "next", "nor", "not", "null", "of", "on", "open", "or", "others", "out", "package", "parameter", "port", "postponed", "private",
+    "procedure", "process", "property", "protected", "pure", "range", "record", "register", "reject", "release", "rem", "report",
+    "restrict", "restrict_guarantee", "return", "rol", "ror", "select", "sequence", "severity", "shared", "signal", "sla", "sll", "sra",
+    "srl", "strong", "subtype", "then", "to", "transport", "type", "unaffected", "units", "until", "use", "variable", "view", "vmode",
+    "vprop", "vunit", "wait", "when", "while", "with", "xnor", "xor",
     /* VHDL libraries */
-    "bit", "bit_vector", "boolean", "character", "error", "failure", "falling_edge", "false", "ieee", "integer", "line", "natural", "note", "now",
-    "numeric_std", "positive", "read", "real", "resize", "rising_edge", "shift_left", "shift_right", "signed", "std", "std_logic",
+    "bit", "bit_vector", "boolean", "character", "error", "failure", "falling_edge", "false", "ieee", "integer", "line", "natural", "note",
+    "now", "numeric_std", "positive", "read", "real", "resize", "rising_edge", "shift_left", "shift_right", "signed", "std", "std_logic",
     "std_logic_1164", "std_logic_vector", "std_ulogic", "std_ulogic_vector", "string", "textio", "time", "to_integer", "to_signed",
     "to_unsigned", "true", "unsigned", "warning", "work", "write",
     /* C and C++ */
     "alignas", "alignof", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "catch", "char", "char8_t", "char16_t", "char32_t",
-    "class", "co_await", "co_return", "co_yield", "compl", "concept", "const", "const_cast", "consteval", "constexpr", "constinit", "continue",
-    "decltype", "delete", "do", "double", "dynamic_cast", "enum", "explicit", "export", "extern", "float", "friend", "goto", "inline", "int",
-    "long", "main", "mutable", "namespace", "noexcept", "not_eq", "nullptr", "operator", "or_eq", "public", "reinterpret_cast", "requires",
-    "restrict", "short", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this", "thread_local", "throw",
-    "try", "typedef", "typeid", "typename", "typeof", "union", "using", "virtual", "void", "volatile", "wchar_t", "xor_eq",
+    "class", "co_await", "co_return", "co_yield", "compl", "concept", "const", "const_cast", "consteval", "constexpr", "constinit",
+    "continue", "decltype", "delete", "do", "double", "dynamic_cast", "enum", "explicit", "export", "extern", "float", "friend", "goto",
+    "inline", "int", "long", "main", "mutable", "namespace", "noexcept", "not_eq", "nullptr", "operator", "or_eq", "public",
+    "reinterpret_cast", "requires", "restrict", "short", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template",
+    "this", "thread_local", "throw", "try", "typedef", "typeid", "typename", "typeof", "union", "using", "virtual", "void", "volatile",
+    "wchar_t", "xor_eq",
     /* Verilog */
     "always", "assign", "casex", "casez", "defparam", "endcase", "endfunction", "endgenerate", "endmodule", "endtask", "event", "fork",
     "genvar", "initial", "input", "join", "localparam", "module", "negedge", "output", "posedge", "primitive", "reg", "repeat", "specify",

@@ -21,24 +21,24 @@ skip() { printf 'skip %s - %s\n' "$1" "$2"; }
 
 # check NAME COMMAND...: the command must succeed; its output is shown when it does not
 check() {
-  local name=$1 out
+  local name=$1 said
   shift
-  if out=$("$@" 2>&1); then ok "$name"; else
-    printf '%s\n' "$out" | tail -n 40
-    not_ok "$name" "$(printf '%s\n' "$out" | tail -n 3)"
+  if said=$("$@" 2>&1); then ok "$name"; else
+    printf '%s\n' "$said" | tail -n 40
+    not_ok "$name" "$(printf '%s\n' "$said" | tail -n 3)"
     return 1
   fi
 }
 
 # quiet NAME COMMAND...: the same, and it must print nothing
 quiet() {
-  local name=$1 out status
+  local name=$1 said status
   shift
-  out=$("$@" 2>&1)
+  said=$("$@" 2>&1)
   status=$?
-  if [ $status -eq 0 ] && [ -z "$out" ]; then ok "$name"; else
-    printf '%s\n' "$out" | head -n 20
-    not_ok "$name" "status $status: $(printf '%s\n' "$out" | head -n 2)"
+  if [ $status -eq 0 ] && [ -z "$said" ]; then ok "$name"; else
+    printf '%s\n' "$said" | head -n 20
+    not_ok "$name" "status $status: $(printf '%s\n' "$said" | head -n 2)"
     return 1
   fi
 }

@@ -2,9 +2,9 @@
  *
  * fuzz_import.c - the importer on damaged files: fuzz_import MODEL [FLIPS [SEED]]
  *
- * Every truncation of the file, then FLIPS (default 2000) copies with a few random bits or bytes changed, go through the whole front end and,
- * where they are accepted, one evaluation. Meant for a build with address and undefined-behaviour checks. Fails when a truncation is accepted
- * that is not a complete model in itself, or when a refusal comes without a message.
+ * Every truncation of the file, then FLIPS (default 2000) copies with a few random bits or bytes changed, go through the whole front end
+ * and, where they are accepted, one evaluation. Meant for a build with address and undefined-behaviour checks. Fails when a truncation is
+ * accepted that is not a complete model in itself, or when a refusal comes without a message.
  */
 #include "nngen.h"
 
@@ -12,7 +12,9 @@
 #include <stdlib.h>
 
 static jmp_buf out_of_memory;
-static void give_up(void) { longjmp(out_of_memory, 1); }
+static void give_up(void) {
+  longjmp(out_of_memory, 1);
+}
 
 static uint64_t state;
 static uint64_t rnd(uint64_t n) {
@@ -34,7 +36,8 @@ static int import(const char *path, const uint8_t *bytes, size_t n) {
     fprintf(stderr, "fuzz_import: refused without a message\n");
     exit(1);
   }
-  static void (*const passes[])(Graph *) = {pass_check_ops, pass_upgrade, pass_infer_fold, pass_fuse, pass_fold_affine, pass_dead, pass_check_static};
+  static void (*const passes[])(Graph *) = {pass_check_ops,   pass_upgrade, pass_infer_fold,  pass_fuse,
+                                            pass_fold_affine, pass_dead,    pass_check_static};
   for (size_t i = 0; i < sizeof passes / sizeof *passes && !diag_status(); i++) {
     passes[i](g);
     if (!diag_status())
