@@ -31,9 +31,9 @@ typedef struct {
   int kind, phase, level, order;
 } CItem;
 
-/* A value whose 64-bit sum is made of 32-bit partial sums (virtual values). */
+/* A value whose sum is made of partial sums (virtual values) in lanes of half the width, each proved to fit them. */
 typedef struct {
-  int value, n, *part;
+  int value, kind, n, *part;
   uint64_t bias;
 } CTotal;
 
@@ -50,7 +50,8 @@ typedef struct {
 typedef struct {
   const Kernel *k;
   int n; /* values, then virtual ones */
-  uint8_t *live, *in_sum; /* in_sum: computed inside a sum, nowhere by itself */
+  uint8_t *live, *read; /* live: read by others, or counted */
+  uint8_t *in_sum;      /* computed by a sum, or inside one */
   uint8_t *is_row;        /* result of a sum */
   uint8_t *kind;          /* lane kind of the value's memory */
   int *phase;

@@ -220,6 +220,8 @@ static void value_statement(Buf *b, Part *t, int i) {
   t->seen[i] = t->step + 1;
   if (v->op == HIR_CLAMP || v->op == HIR_WRAP)
     count(b, t, v);
+  if (!p->read[i])
+    return;
   if (v->op == HIR_LUT) {
     buf_printf(b, "    LUT(%d, v%d, ", c_bits(t->kind), i);
     operand(b, p, v->arg[0], t->kind);
@@ -314,16 +316,16 @@ static void sums(Buf *b, Part *t) {
     buf_printf(b, "%s: %s: ", in_comment(p->k->layer[sum[0].layer].name), in_comment(p->k->layer[sum[0].layer].op));
   buf_printf(b, "%d sums of %d products */\n", rows, terms);
   buf_printf(b, "static const uint32_t %s_shape%d[][3] = {%s};\n", t->top, t->step, shape.s);
-  buf_printf(b, "static const uint32_t %s_x%d[] = {", t->top, t->step);
+  buf_printf(b, "static const uint32_t %s_from%d[] = {", t->top, t->step);
   for (int i = 0; i < s->n; i++)
     for (int c = 0; (i == 0 || !same_columns(&sum[i - 1], &sum[i])) && c < sum[i].cols; c++)
       row_number(b, &at, p->slot[s->kind][sum[i].col[c]]);
-  buf_printf(b, "%s};\nstatic const uint32_t %s_y%d[] = {", at ? "" : "0", t->top, t->step);
+  buf_printf(b, "%s};\nstatic const uint32_t %s_to%d[] = {", at ? "" : "0", t->top, t->step);
   at = 0;
   for (int i = 0; i < s->n; i++)
     for (int r = 0; r < sum[i].rows; r++)
       row_number(b, &at, p->slot[s->kind][sum[i].row[r]]);
-  buf_printf(b, "};\nstatic const uint%d_t %s_w%d[] = {", s->kind == 2 ? 64 : 32, t->top, t->step);
+  buf_printf(b, "};\nstatic const uint%d_t %s_weight%d[] = {", s->kind == 2 ? 64 : 32, t->top, t->step);
   for (int i = 0; i < s->n; i++)
     for (int c = -1; c < sum[i].cols; c++) {
       buf_puts(b, c < 0 ? "\n  /* bias */ " : c % 8 == 0 ? "\n  " : " ");
@@ -334,7 +336,7 @@ static void sums(Buf *b, Part *t) {
         buf_puts(b, "),");
       }
     }
-  buf_printf(b, "};\n\nstatic void %s_step%d(%s_mem *m) {\n  %s_sums%d(m->w%d, %s_shape%d, %d, %s_x%d, %s_y%d, %s_w%d);\n}\n", t->top, t->step, t->top,
+  buf_printf(b, "};\n\nstatic void %s_step%d(%s_mem *m) {\n  %s_sums%d(m->w%d, %s_shape%d, %d, %s_from%d, %s_to%d, %s_weight%d);\n}\n", t->top, t->step, t->top,
              t->top, bits, bits, t->top, t->step, groups, t->top, t->step, t->top, t->step, t->top, t->step);
 }
 
@@ -378,6 +380,8 @@ static void traces(Buf *b, const CPlan *p, const char *top) {
   int *first = mem_array((size_t)p->k->n_layers + 1, sizeof *first);
   for (int i = 0; i < p->k->n_layers; i++)
     first[i + 1] = first[i] + p->k->layer[i].n;
+  if (!p->n_traces)
+    return;
   Buf constants = {0};
   int n_constants = 0;
   buf_printf(b,
@@ -401,7 +405,7 @@ static void traces(Buf *b, const CPlan *p, const char *top) {
     buf_printf(b, "%s{%d, %d, %d, 0x1p%d, %lld},", i % 6 ? " " : "\n  ", first[t->layer] + t->element, kind, row, -frac,
                layer->offset ? (long long)layer->offset[t->element] : 0);
   }
-  buf_printf(b, "%s};\nstatic const double %s_trace_constants[] = {%s};\n", p->n_traces ? "" : "{0, 0, 0, 0, 0}", top, n_constants ? constants.s : "0");
+  buf_printf(b, "};\nstatic const double %s_trace_constants[] = {%s};\n", top, n_constants ? constants.s : "0");
   buf_printf(b,
              "\nstatic void %s_trace_some(const %s_mem *m, size_t first, size_t n, double *trace, size_t samples) {\n  size_t i, l;\n  for (i = first; "
              "i < first + n; i++) {\n    const %s_trace_item *t = &%s_trace_items[i];\n    for (l = 0; l < samples; l++) {\n      double v;\n      "

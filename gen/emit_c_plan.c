@@ -29,17 +29,16 @@ static bool is_const(const CPlan *p, int v) {
 static void mark(CPlan *p) {
   const Kernel *k = p->k;
   for (int i = 0; i < k->n_out; i++)
-    p->live[k->out[i]] = 1;
+    p->read[k->out[i]] = 1;
   for (int i = 0; i < k->n_layers; i++)
     for (int j = 0; j < k->layer[i].n; j++)
       if (k->layer[i].value[j] >= 0)
-        p->live[k->layer[i].value[j]] = 1;
+        p->read[k->layer[i].value[j]] = 1;
   for (int i = k->n - 1; i >= 0; i--) {
-    if (k->v[i].site >= 0)
-      p->live[i] = 1; /* counted, used or not */
+    p->live[i] = p->read[i] || k->v[i].site >= 0; /* counted, read or not */
     for (int j = 0; j < 3 && p->live[i]; j++)
       if (k->v[i].arg[j] >= 0)
-        p->live[k->v[i].arg[j]] = 1;
+        p->read[k->v[i].arg[j]] = 1;
   }
 }
 
@@ -219,7 +218,7 @@ static void visit(CPlan *p, int i, uint8_t *seen, const int *total_of, int *stac
     seen[v] = 2;
     top--;
     if (total_of[v])
-      add_item(p, C_TOTAL, v, total_of[v] - 1)->kind = p->kind[v];
+      add_item(p, C_TOTAL, v, total_of[v] - 1)->kind = p->total[total_of[v] - 1].kind;
     else if (!leaf)
       add_item(p, C_VALUE, v, 0)->kind = value_kind(p, &k->v[v], v);
   }
@@ -381,7 +380,7 @@ static Lives lives(const CPlan *p) {
       const CItem *it = &p->item[i];
       if (it->type == C_TOTAL)
         for (int j = 0; j < p->total[it->arg].n; j++)
-          used(p, &l, p->total[it->arg].part[j], 1, s);
+          used(p, &l, p->total[it->arg].part[j], p->total[it->arg].kind - 1, s);
       for (int j = 0; j < 3 && it->type == C_VALUE; j++) {
         int a = p->k->v[it->value].arg[j];
         if (a >= 0)
@@ -493,6 +492,7 @@ CPlan *c_plan(const Kernel *k) {
   p->live = mem_array((size_t)k->n + 1, 1);
   p->in_sum = mem_array((size_t)k->n + 1, 1);
   p->is_row = mem_array((size_t)k->n + 1, 1);
+  p->read = mem_array((size_t)k->n + 1, 1);
   mark(p);
   uint8_t *kind = mem_array((size_t)k->n + 1, 1);
   for (int i = 0; i < k->n; i++) {

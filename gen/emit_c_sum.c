@@ -16,11 +16,11 @@ typedef struct {
   uint64_t bias;
   double cost;
   int kind;  /* of the lanes it is computed in */
-  bool split; /* 64 bits, from 32-bit partial sums */
+  bool split; /* wide only in the end: from partial sums in lanes of half the width */
 } Form;
 
 /* Work in units of one 32-bit vector operation on 16 samples, as measured (DESIGN.md): a multiply-add and an adder of a graph come out alike. */
-static const double op_cost[LANE_KINDS] = {0.5, 1, 2, 40}, mac_cost[LANE_KINDS] = {0.5, 1, 7, 1e9};
+static const double op_cost[LANE_KINDS] = {0.5, 1, 2, 40}, mac_cost[LANE_KINDS] = {0.3, 0.8, 6, 1e9};
 
 typedef struct {
   CPlan *p;
@@ -129,20 +129,21 @@ static Form form_of(Sums *s, int value, const int *member, int n_members, int *t
   return f;
 }
 
-/* Widest magnitude that coefficient times root can take; beyond 2^62 when it does not fit 32 bits either way. */
-static i128 reach(const Kernel *k, int root, uint64_t coef) {
+/* Widest magnitude that coefficient times root can take; beyond all limits when either does not fit lanes of that kind. */
+static i128 reach(const Kernel *k, int root, uint64_t coef, int64_t limit) {
   int64_t c = (int64_t)coef;
   i128 lo = k->v[root].lo, hi = k->v[root].hi, m = -lo > hi ? -lo : hi;
-  if (c > INT32_MAX || c < -INT32_MAX || m > INT32_MAX)
+  if (c > limit || c < -limit || m > limit)
     return (i128)1 << 100;
   return (c < 0 ? -(i128)c : (i128)c) * m;
 }
 
-/* Terms from `at` on that one 32-bit partial sum can take; 0: not even one. */
+/* Terms from `at` on that one partial sum can take; 0: not even one. */
 static int group(const Kernel *k, const Form *f, int at) {
+  int64_t limit = f->kind == 1 ? INT16_MAX : INT32_MAX;
   i128 sum = 0;
   int n = 0;
-  while (at + n < f->n && (sum += reach(k, f->root[at + n], f->coef[at + n])) <= INT32_MAX)
+  while (at + n < f->n && (sum += reach(k, f->root[at + n], f->coef[at + n], limit)) <= limit)
     n++;
   return n;
 }
@@ -153,14 +154,17 @@ static void price(const Kernel *k, Form *f, const CPlan *p) {
     if (p->kind[f->root[i]] > f->kind)
       f->kind = p->kind[f->root[i]];
   f->cost = 2 + f->n * mac_cost[f->kind];
-  if (f->kind != 2)
+  if (f->kind < 1 || f->kind > 2)
     return;
+  for (int i = 0; i < f->n; i++) /* modulo the lanes it stands for, the coefficient nearest to 0 */
+    if (f->kind == 1)
+      f->coef[i] = (uint64_t)(int64_t)(int32_t)(uint32_t)f->coef[i];
   double split = 2;
   for (int at = 0, n; at < f->n; at += n) {
     n = group(k, f, at);
     if (n == 0)
       return;
-    split += n + 3;
+    split += n * mac_cost[f->kind - 1] + 2 + f->kind;
   }
   if (split < f->cost)
     f->split = true, f->cost = split;
@@ -197,12 +201,12 @@ static void accept(CPlan *p, const Form *f) {
   }
   p->total = mem_grow(p->total, p->n_totals, &p->cap_totals, sizeof *p->total);
   CTotal *t = &p->total[p->n_totals++];
-  *t = (CTotal){.value = f->value, .bias = f->bias};
+  *t = (CTotal){.value = f->value, .kind = f->kind, .bias = f->bias};
   t->part = mem_array((size_t)f->n + 1, sizeof *t->part);
   for (int at = 0, n; at < f->n; at += n) {
     n = group(k, f, at);
-    t->part[t->n] = new_virtual(p, 1);
-    put_row(p, 1, k->v[f->value].layer, t->part[t->n++], n, f->root + at, f->coef + at, 0);
+    t->part[t->n] = new_virtual(p, f->kind - 1);
+    put_row(p, f->kind - 1, k->v[f->value].layer, t->part[t->n++], n, f->root + at, f->coef + at, 0);
   }
 }
 

@@ -155,8 +155,8 @@ static void sum(Buf *b, const Vhdl *x, int i) {
   bool s = hir_signed(v), minus = v->op == HIR_SUB;
   int w = hir_width(v), stage = x->home[i], a = v->arg[0], c = v->arg[1];
   int sa = v->imm < 0 ? -v->imm : 0, sc = v->imm > 0 ? v->imm : 0;
-  if (is_const(x, a)) {
-    const_beside(b, sa > 126 ? 0 : (i128)((u128)x->k->v[a].lo << sa), s, w);
+  if (is_const(x, a)) { /* typed: ghdl --synth 2.0.0 turns "5 - x" into x - 5 */
+    vhdl_const(b, sa > 126 ? 0 : (i128)((u128)x->k->v[a].lo << sa), s, w);
     buf_puts(b, minus ? " - " : " + ");
     term(b, x, c, sc, stage, s, w, true);
     return;

@@ -69,6 +69,7 @@ static Graph *front_end(const Options *o) {
   pass_fold_affine(g);
   done(o, "fold", g, NULL);
   pass_dead(g);
+  pass_check_static(g);
   done(o, "dead", g, NULL);
   return g;
 }

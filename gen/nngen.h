@@ -193,9 +193,10 @@ void pass_check_ops(Graph *g);
 enum { OPSET_NEWEST = 25 }; /* of the default domain, accepted and produced by pass_upgrade */
 
 /* Old opset forms become the newest: attributes turned inputs (Clip, Squeeze, Slice, Pad, Split, ...), Softmax < 13 with its flattening,
- * ai.onnx.ml operators as plain ones (LinearClassifier, LinearRegressor, Scaler, Normalizer), Dropout and Identity removed. */
+ * ai.onnx.ml operators as plain ones (LinearClassifier, LinearRegressor, Scaler, Normalizer). */
 void pass_upgrade(Graph *g);
-/* Shape inference and constant folding in one sweep (shapes depend on folded values and the other way round). */
+/* Shape inference and constant folding in one sweep (shapes depend on folded values and the other way round). Nodes that change nothing are
+ * taken out: Dropout, Identity, Reshape to the same shape, ... */
 void pass_infer_fold(Graph *g);
 /* Activations that exporters write as several nodes become one: Swish, HardSwish, HardSigmoid, Gelu (erf and tanh forms), Mish, Softplus.
  * Requires shapes; run before pass_fold_affine, which would take the patterns apart. */

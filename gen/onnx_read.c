@@ -38,7 +38,7 @@ Tensor *value_new(Reader *r, const char *name, DataType dtype) {
 }
 
 static void make_slots(Reader *r) {
-  size_t names = r->p->n_input + r->p->n_initializer;
+  size_t names = r->p->n_input + r->p->n_initializer + r->p->n_sparse_initializer;
   for (size_t i = 0; i < r->p->n_node; i++)
     names += r->p->node[i]->n_output;
   r->n_slots = 64;

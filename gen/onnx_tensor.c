@@ -2,7 +2,6 @@
  *
  * onnx_tensor.c - the elements of a TensorProto: raw_data, the typed fields, or a file beside the model.
  */
-#define _XOPEN_SOURCE 700 /* realpath */
 #include "onnx_tensor.h"
 
 #include <errno.h>
@@ -244,6 +243,16 @@ static bool read_shape(Tensor *t, const char *name, const Onnx__TensorProto *p) 
   return true;
 }
 
+/* Infinite ones are left to pass_check_static: as bounds they have a meaning. */
+static bool check_nan(const Tensor *t, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (isnan(t->value[i])) {
+      diag_error(EXIT_NUMERIC, NULL, "weight '%s' is NaN at index %zu", diag_text(t->name), i);
+      return false;
+    }
+  return true;
+}
+
 bool onnx_tensor(Tensor *t, const Onnx__TensorProto *p, const char *model) {
   const char *name = diag_text(t->name);
   t->dtype = (DataType)p->data_type;
@@ -282,5 +291,5 @@ bool onnx_tensor(Tensor *t, const Onnx__TensorProto *p, const char *model) {
   else
     for (size_t i = 0; i < n; i++)
       t->value[i] = typed_elem(t->dtype, p, i);
-  return true;
+  return check_nan(t, n);
 }

@@ -169,7 +169,7 @@ bool infer_same(Graph *g, Node *n) {
   }
   if (wants_float(n->op) ? !need_float(n, x) : n->op != OP_Identity && n->op != OP_Not && !need_number(n, x))
     return false;
-  if ((n->op == OP_Softmax || n->op == OP_LogSoftmax) && (x->rank == 0 || !norm_axis(n, attr_int(n, "axis", -1), x->rank, &axis)))
+  if ((n->op == OP_Softmax || n->op == OP_LogSoftmax) && !norm_axis(n, attr_int(n, "axis", -1), x->rank, &axis))
     return false;
   if (n->op == OP_Normalizer && (x->rank < 1 || x->rank > 2)) {
     diag_error(EXIT_INVALID, n, "input '%s' has %d dimensions, not 1 or 2", diag_text(x->name), x->rank);

@@ -39,6 +39,7 @@ static const struct {
     {"SVMClassifier", "support vector machines are not supported"},
     {"SVMRegressor", "support vector machines are not supported"},
     {"LabelEncoder", "train with numbers as class labels"},
+    {"TopK", "sorting is not supported: leave post-processing out of the exported model"},
     {"NonMaxSuppression", "leave post-processing out of the exported model"},
 };
 

@@ -126,6 +126,42 @@ NN_INLINE nn_s64 nn_k64(int64_t v) {
     v = *(nn_s##K *)(void *)word_;                                                                                                       \
   }
 
+NN_VECTOR(nn_f32, float, NN_SUB_32);
+NN_VECTOR(nn_f64, double, NN_SUB_64);
+
+/* Numbers to integers of [lo, hi], which saturate: n contiguous elements to `in`, of type OUT; adds those that did not fit to `beyond`. ROUND is
+ * 0 floor, 1 half up, 2 half to even. Exact while scale is a power of two from 1 up and hi - lo takes 30 bits (float: 22): after the first
+ * comparison every number is small, and sums and differences of such numbers lose nothing. */
+#define NN_QUANTIZE(T, K, OUT, x, in, n, scale, lo, hi, ROUND, beyond)                                                                   \
+  {                                                                                                                                      \
+    NN_VECTOR(out_v, OUT, NN_SUB_##K);                                                                                                   \
+    const nn_f##K zero_ = {0}, one_ = zero_ + (T)1, half_ = zero_ + (T)0.5, lo_ = zero_ + (T)(lo), hi_ = zero_ + (T)(hi);                \
+    nn_s##K bad_ = {0};                                                                                                                  \
+    size_t i_;                                                                                                                           \
+    for (i_ = 0; i_ + NN_SUB_##K <= (n); i_ += NN_SUB_##K) {                                                                             \
+      nn_f##K a_ = *(const nn_f##K##u *)(const void *)((x) + i_), t_, r_;                                                                \
+      nn_s##K out_;                                                                                                                      \
+      a_ = a_ * (T)(scale);                                                                                                              \
+      out_ = (nn_s##K)(a_ != a_); /* NaN */                                                                                              \
+      a_ = (nn_f##K)(~out_ & (nn_s##K)a_);                                                                                               \
+      a_ = NN_FSEL(K, a_ > hi_ + one_, hi_ + one_, a_);                                                                                  \
+      a_ = NN_FSEL(K, a_ < lo_ - one_, lo_ - one_, a_);                                                                                  \
+      t_ = __builtin_convertvector(__builtin_convertvector(a_, nn_x32k##K), nn_f##K);                                                    \
+      t_ -= NN_FSEL(K, t_ > a_, one_, zero_);                                                                                            \
+      r_ = a_ - t_;                                                                                                                      \
+      if ((ROUND) == 1)                                                                                                                  \
+        t_ += NN_FSEL(K, r_ >= half_, one_, zero_);                                                                                      \
+      if ((ROUND) == 2) {                                                                                                                \
+        const nn_f##K even_ = __builtin_convertvector(__builtin_convertvector(t_, nn_x32k##K) & ~1, nn_f##K);                            \
+        t_ += NN_FSEL(K, (r_ > half_) | ((r_ == half_) & (t_ != even_)), one_, zero_);                                                   \
+      }                                                                                                                                  \
+      out_ |= (nn_s##K)((t_ > hi_) | (t_ < lo_));                                                                                        \
+      bad_ -= out_;                                                                                                                      \
+      t_ = NN_FSEL(K, t_ > hi_, hi_, t_);                                                                                                \
+      t_ = NN_FSEL(K, t_ < lo_, lo_, t_);                                                                                                \
+      *(out_v##u *)(void *)((in) + i_) = __builtin_convertvector(__builtin_convertvector(t_, nn_x32k##K), out_v);                        \
+    }                                                                                                                                    \
+  }
 /* A weight in every lane; 16-bit ones are stored twice in a word, because processors broadcast words faster. */
 #define NN_W16(w) ((uint32_t)(uint16_t)(w)*0x10001u)
 #define NN_W32(w) ((uint32_t)(w))

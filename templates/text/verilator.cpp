@@ -274,11 +274,12 @@ private:
     edge();
     drive(-1);
     for (unsigned i = 1; i <= 2 * latency + 16; i++) {
-      if (dut.out_valid) {
+      const bool valid = dut.out_valid; // as the edge samples it
+      edge();
+      if (valid) {
         measured = int(i);
         break;
       }
-      edge();
     }
     if (measured < 0)
       fail("no out_valid within %u cycles", 2 * latency + 16);

@@ -37,7 +37,7 @@ listing() { (cd "$1" && find . -type f -exec md5sum {} + | sort); }
 untouched() { diff "$WORK/before" <(listing "$WORK/a") && ! compgen -G "$WORK/a.*" >/dev/null; }
 check folder.replaced "$NNGEN" "${ch1[@]}" -o "$WORK/a"
 listing "$WORK/a" >"$WORK/before"
-rejects folder.kept_after_bad_model 2 'ONNX' "$NNGEN" README.md -o "$WORK/a"
+rejects folder.kept_after_bad_model 2 'ONNX' "$NNGEN" LICENSE -o "$WORK/a"
 quiet folder.kept_after_bad_model.same untouched
 rejects folder.max_error 4 'max-error' "$NNGEN" "${ch1[@]}" --max-error=1e-9 -o "$WORK/a"
 quiet folder.kept_after_max_error untouched

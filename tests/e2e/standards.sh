@@ -45,10 +45,10 @@ cat >"$WORK/two.c" <<'EOF'
 #include "ch1.h"
 #include "logreg.h"
 int main(void) {
-  static ch1_in_t a[CH1_IN];
-  static ch1_out_t b[CH1_OUT];
-  static logreg_in_t c[LOGREG_IN];
-  static logreg_out_t d[LOGREG_OUT];
+  static ch1_in_t a[ch1_IN];
+  static ch1_out_t b[ch1_OUT];
+  static logreg_in_t c[logreg_IN];
+  static logreg_out_t d[logreg_OUT];
   ch1(a, b);
   logreg(c, d);
   return 0;

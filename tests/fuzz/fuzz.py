@@ -91,14 +91,14 @@ def as_double(model):
     return m
 
 
-JUMPS = {"Normalizer", "ArgMax", "ArgMin"}  # a last bit may decide: a few samples may differ
+JUMPS = {"Normalizer": .3, "ArgMax": .05, "ArgMin": .05}  # a last bit may decide: so many of the samples may differ
 
 
 def disagreement(want, got, slack=0.0, few=0.0):
     """Largest error beyond what is allowed, or None. want and got: samples x outputs; few: share of samples that may differ."""
     if want.shape != got.shape:
         return f"shape {got.shape}, onnxruntime {want.shape}"
-    got = np.where(np.abs(got) > 3.4e38, np.sign(got) * np.inf, got)  # nngen's float model is in double
+    got = np.where(np.abs(got) > 3.4e38, np.copysign(np.inf, got), got)  # nngen's float model is in double
     finite = np.isfinite(want)
     if (np.isfinite(got) != finite).any():
         i = tuple(np.argwhere(np.isfinite(got) != finite)[0])
@@ -134,14 +134,14 @@ def check_float(case, got):
         for e in (-4e-7, -1e-7, 1e-7, 4e-7):
             moved = reference(session(case.model), {k: (v * np.float32(1 + e)).astype(np.float32) for k, v in case.feed.items()})
             slack = np.maximum(slack, np.nan_to_num(np.abs(moved - want), nan=np.inf))
-        said = disagreement(want, got, 30 * np.where(np.isfinite(slack), slack, 1e30), 0.05 if JUMPS & {n.op_type for n in case.model.graph.node} else 0)
+        said = disagreement(want, got, 30 * np.where(np.isfinite(slack), slack, 1e30), max(JUMPS.get(n.op_type, 0) for n in case.model.graph.node))
     if said:
         raise Failure("float model", said)
 
 
 # ---- one case ----
 
-LIMITS = re.compile(r"too far apart|needs \d+ bits|more than \d+ bits|wider than|argument can be negative|at most 65536|too (wide|large|long)|does not fit|bits wide|proved")
+LIMITS = re.compile(r"too far apart|needs \d+ bits|more than \d+ bits|wider than|argument can be negative|at most 65536|too (wide|large|long)|do(es)? not fit|bits wide|proved")
 
 
 def check(case, folder, ghdl=False, verilator=False, float_only=False):
@@ -186,6 +186,7 @@ def check(case, folder, ghdl=False, verilator=False, float_only=False):
     if code:
         raise Failure("ref", text[-600:])
     got = np.load(d / "out.npy")
+    got = got.reshape(len(got), -1)
     want = expected(out, report)
     if got.shape != want.shape or not np.array_equal(got, want):
         raise Failure("ref on data", f"shapes {got.shape} {want.shape}; {np.sum(got != want) if got.shape == want.shape else ''} values differ")
