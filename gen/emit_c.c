@@ -5,7 +5,7 @@
 #include "emit_c.h"
 #include "version.h"
 
-enum { STACK_LIMIT = 128 * 1024, FAST_BITS = 30 };
+enum { STACK_LIMIT = 128 * 1024, ROW_LIMIT = 16 * 1024 };
 
 /* A string literal of text from the model. */
 static const char *literal(const char *s) {
@@ -122,52 +122,50 @@ static const char *load_text(const Design *d, const CPlan *p) {
   return b.s;
 }
 
-/* The quick way holds for saturating formats of up to 30 bits with a binary point at or right of bit 0: then x * 2^frac is exact, and so is all that
- * follows; compilers turn the loop into vectors. */
-static bool fast(const Options *o, Format f) {
-  return o->overflow != OVERFLOW_WRAP && f.W <= FAST_BITS && f.W - f.I >= 0 && f.W - f.I < 1000;
+/* Whether the port can take the quick way (NN_QUANTIZE), from numbers with that many bits. */
+static bool fast(const Options *o, Format f, int bits) {
+  return o->overflow != OVERFLOW_WRAP && f.W <= bits && f.W - f.I >= 0 && f.W - f.I < 100;
 }
 
-static void quantize_text(Buf *b, const Design *d, const char *name, const char *type) {
-  static const char *const up[] = {"", "          v += r >= 0.5;\n", "          v += (r > 0.5) | ((r == 0.5) & (v & 1));\n"};
+/* One sample's elements of a port to integers: `to` is where element e goes. */
+static void quantize_port(Buf *b, const Design *d, const HirPort *p, bool is_double, const char *to, const char *cast) {
   const char *top = d->top, *round = (const char *const[]){"TRN", "RND", "RNE"}[d->o->round];
-  buf_printf(b,
-             "%ssize_t %s_%s(const %s *x, %s_in_t *in, size_t n) {\n  size_t beyond = 0, i, e;\n  for (i = 0; i < n; i++, x += %s_IN, in += %s_IN) {\n",
-             strcmp(name, "quantize") ? "static " : "", top, name, type, top, top, top);
-  for (int i = 0; i < d->k->n_in_ports; i++) {
-    const HirPort *p = &d->k->in_port[i];
-    int frac = p->fmt.W - p->fmt.I;
-    long long lo = p->fmt.is_signed ? -(long long)((uint64_t)1 << (p->fmt.W - 1)) : 0;
-    long long hi = (long long)(((uint64_t)1 << (p->fmt.W - (p->fmt.is_signed ? 1 : 0))) - 1);
-    const char *lo_text = lo < -INT64_MAX ? "(-9223372036854775807 - 1)" : mem_printf("%lld", lo);
-    if (!fast(d->o, p->fmt)) {
-      buf_printf(b,
-                 "    for (e = %d; e < %d; e++) {\n      int out = 0;\n      in[e] = (%s_in_t)%s_from_double((double)x[e], %d, %s, %lld, %s_%s, %s_%s, "
-                 "&out);\n      beyond += (size_t)out;\n    }\n",
-                 p->first, p->first + p->n, top, top, frac, lo_text, hi, top, round, top, d->o->overflow == OVERFLOW_WRAP ? "WRAP" : "SAT");
-      continue;
-    }
-    buf_printf(b,
-               "    {\n      int out = 0;\n      for (e = %d; e < %d; e++) {\n        const double a = (double)x[e] * 0x1p%d;\n        const double c = "
-               "a > %lld.0 ? %lld.0 : a < %lld.0 ? %lld.0 : a;\n        const double s = a == a ? c : 0;\n",
-               p->first, p->first + p->n, frac, hi + 1, hi + 1, lo - 1, lo - 1);
-    buf_puts(b, "        int32_t v = (int32_t)s;\n        v -= v > s;\n");
-    if (*up[d->o->round])
-      buf_printf(b, "        {\n          const double r = s - v;\n%s        }\n", up[d->o->round]);
-    buf_printf(b,
-               "        out += (v > %lld) | (v < %s) | (a != a);\n        v = v > %lld ? %lld : v;\n        v = v < %s ? %s : v;\n        in[e] = "
-               "(%s_in_t)v;\n      }\n      beyond += (size_t)out;\n    }\n",
-               hi, lo_text, hi, hi, lo_text, lo_text, top);
+  int frac = p->fmt.W - p->fmt.I;
+  int64_t hi = (int64_t)(UINT64_MAX >> (64 - p->fmt.W) >> (p->fmt.is_signed ? 1 : 0)), lo = p->fmt.is_signed ? -hi - 1 : 0;
+  if (fast(d->o, p->fmt, is_double ? 30 : 22)) {
+    buf_printf(b, "    beyond += %s_quantize_f%d(x + %d, row + %d, %d, 0x1p%d%s, %lld, %lld, %s_%s);\n", top, is_double ? 64 : 32, p->first, p->first, p->n,
+               frac, is_double ? "" : "f", (long long)lo, (long long)hi, top, round);
+    buf_printf(b, "    for (e = %d; e < %d; e++)\n      %s = (%s)row[e];\n", p->first, p->first + p->n, to, cast);
+    return;
   }
-  buf_puts(b, "  }\n  return beyond;\n}\n\n");
+  buf_printf(b,
+             "    for (e = %d; e < %d; e++) {\n      int out = 0;\n      %s = (%s)%s_from_double((double)x[e], %d, %s, %lld, %s_%s, %s_%s, &out);\n      "
+             "beyond += (size_t)out;\n    }\n",
+             p->first, p->first + p->n, to, cast, top, frac, lo == INT64_MIN ? "-9223372036854775807 - 1" : mem_printf("%lld", (long long)lo), (long long)hi,
+             top, round, top, d->o->overflow == OVERFLOW_WRAP ? "WRAP" : "SAT");
 }
 
-static const char *dequantize_text(const Design *d, const char *indent, const char *from, const char *cast) {
+static void quantize_text(Buf *b, const Design *d, const CPlan *p) {
+  const Kernel *k = d->k;
+  const char *top = d->top, *where = k->n_in > ROW_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "";
+  buf_printf(b, "size_t %s_quantize(const double *x, %s_in_t *in, size_t n) {\n  %s%s_row row;\n  size_t beyond = 0, i, e;\n", top, top, where, top);
+  buf_printf(b, "  (void)row;\n  for (i = 0; i < n; i++, x += %s_IN, in += %s_IN) {\n", top, top);
+  for (int i = 0; i < k->n_in_ports; i++)
+    quantize_port(b, d, &k->in_port[i], true, "in[e]", mem_printf("%s_in_t", top));
+  buf_puts(b, "  }\n  return beyond;\n}\n\n");
+  buf_printf(b, "static size_t %s_load_float(%s_mem *m, const float *from, size_t samples) {\n  %s%s_row row;\n  size_t beyond = 0, l, e;\n", top, top, where,
+             top);
+  buf_printf(b, "  (void)row;\n  for (l = 0; l < %s_LANES; l++) {\n    const float *x = from + (l < samples ? l : samples - 1) * %s_IN;\n", top, top);
+  for (int i = 0; i < k->n_in_ports; i++)
+    quantize_port(b, d, &k->in_port[i], false, "m->in[e][l]", mem_printf("%s_m%d", top, c_bits(p->in_kind)));
+  buf_puts(b, "  }\n  return beyond;\n}\n");
+}
+
+static const char *dequantize_text(const Design *d, const char *from, const char *cast) {
   Buf b = {0};
   for (int i = 0; i < d->k->n_out_ports; i++) {
     const HirPort *p = &d->k->out_port[i];
-    buf_printf(&b, "%sfor (e = %d; e < %d; e++)\n%s  y[e] = %s((double)%s[e] * 0x1p%d);\n", indent, p->first, p->first + p->n, indent, cast, from,
-               -(p->fmt.W - p->fmt.I));
+    buf_printf(&b, "    for (e = %d; e < %d; e++)\n      y[e] = %s((double)%s * 0x1p%d);\n", p->first, p->first + p->n, cast, from, -(p->fmt.W - p->fmt.I));
   }
   return b.s ? b.s : "";
 }
@@ -187,7 +185,7 @@ static int site_kind(const Kernel *k, int site) {
 }
 
 static int64_t memory_bytes(const CPlan *p) {
-  int64_t bits = (int64_t)p->k->n_in * (c_bits(p->in_kind) + 64) + (int64_t)p->k->n_out * (c_bits(p->out_kind) + 64) + 32 * (int64_t)p->k->n_sites;
+  int64_t bits = (int64_t)p->k->n_in * c_bits(p->in_kind) + (int64_t)p->k->n_out * c_bits(p->out_kind) + 32 * (int64_t)p->k->n_sites;
   for (int q = 0; q < LANE_KINDS; q++)
     bits += (int64_t)p->n_slots[q] * c_bits(q);
   return bits / 8 * 32; /* lanes where vectors are widest */
@@ -206,8 +204,7 @@ static void model(const Design *d, Folder *f) {
   template_render(b, "templates/text/c_names.h", only_top);
   c_body(b, p, top);
   Buf quantize = {0}, site_names = {0}, site_kinds = {0}, layer_names = {0}, layer_sizes = {0};
-  quantize_text(&quantize, d, "quantize", "double");
-  quantize_text(&quantize, d, "quantize_float", "float");
+  quantize_text(&quantize, d, p);
   for (int i = 0; i < k->n_sites; i++) {
     list(&site_names, literal(k->site[i].name));
     list(&site_kinds, mem_printf("%d", site_kind(k, i)));
@@ -216,8 +213,9 @@ static void model(const Design *d, Folder *f) {
     list(&layer_names, literal(k->layer[i].name));
     list(&layer_sizes, mem_printf("%d", k->layer[i].n));
   }
-  const char *pairs[] = {"TOP", top, "LOAD", load_text(d, p), "QUANTIZE", quantize.s, "DEQUANTIZE", dequantize_text(d, "    ", "out", ""),
-                         "DEQUANTIZE_FLOAT", dequantize_text(d, "      ", "raw", "(float)"),
+  const char *pairs[] = {"TOP", top, "LOAD", load_text(d, p), "QUANTIZE", quantize.s, "DEQUANTIZE", dequantize_text(d, "out[e]", ""),
+                         "DEQUANTIZE_FLOAT", dequantize_text(d, "m->out[e][l]", "(float)"),
+
                          /* large ones would not fit a thread's stack; a thread has its own all the same */
                          "MEMORY", mem_printf("%s%s_mem memory;", memory_bytes(p) > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "", top),
                          "SITE_NAMES", site_names.s ? site_names.s : "\"\"", "SITE_KINDS", site_kinds.s ? site_kinds.s : "0", "LAYER_NAMES",

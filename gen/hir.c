@@ -458,7 +458,7 @@ void hir_interval(const Kernel *k, int i, Kernel *one, i128 *l, i128 *h) {
   for (int j = 0; j < 3; j++)
     if (v.arg[j] >= 0) {
       const HirValue *a = &k->v[v.arg[j]];
-      map[j] = a->lo == a->hi ? hir_const(one, a->lo) : hir_in(one, v.arg[j], a->lo, a->hi);
+      map[j] = a->op == HIR_CONST ? hir_const(one, a->lo) : hir_in(one, v.arg[j], a->lo, a->hi);
       v.arg[j] = j;
     }
   int made = hir_rebuild_value(one, &v, map);

@@ -341,12 +341,20 @@ Kernel *hir_parse(const char *file, const char *source) {
     }
   }
   k->n_in_ports = n_in, k->n_out_ports = n_out;
+  int ins = 0;
   for (int i = 0; i < n_in && !r.bad; i++)
-    if (k->in_port[i].first + k->in_port[i].n > k->n_in)
-      k->n_in = k->in_port[i].first + k->in_port[i].n;
-  for (int i = 0; i < n_out && !r.bad; i++)
+    ins = k->in_port[i].first + k->in_port[i].n > ins ? k->in_port[i].first + k->in_port[i].n : ins;
+  if (!r.bad && n_in && k->n_in > ins)
+    complain(&r, "an input that no port has");
+  k->n_in = ins;
+  int outs = 0;
+  for (int i = 0; i < n_out && !r.bad; i++) {
+    outs = k->out_port[i].first + k->out_port[i].n > outs ? k->out_port[i].first + k->out_port[i].n : outs;
     if (k->out_port[i].first + k->out_port[i].n > k->n_out)
       complain(&r, "output port beyond the outputs");
+  }
+  if (!r.bad && n_out && outs < k->n_out)
+    complain(&r, "more outputs than the ports hold");
   for (int i = 0; i < k->n_layers && !r.bad; i++)
     for (int j = 0; j < k->layer[i].n; j++)
       if (k->layer[i].value[j] >= k->n)

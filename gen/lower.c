@@ -66,6 +66,15 @@ Num num_quant(Lower *l, Num x, const Tensor *t) {
   return (Num){hir_quant(l->k, x.v, x.frac - (f.W - f.I), format_min(f), format_max(f), l->round, l->overflow, l->site), f.W - f.I};
 }
 
+Num num_round(Lower *l, Num x, int frac) {
+  int drop = x.frac - frac;
+  if (drop <= 0)
+    return x;
+  /* bounds that rounding cannot reach */
+  i128 lo = (l->k->v[x.v].lo >> drop) - 1, hi = (l->k->v[x.v].hi >> drop) + 1;
+  return (Num){hir_quant(l->k, x.v, drop, lo, hi, l->round, OVERFLOW_SAT, -1), frac};
+}
+
 Num num_const(Lower *l, double c) {
   Format f = l->lc.has_weight ? l->lc.weight : (Format){l->o->W, l->o->auto_I ? format_fit(l->o->W, c, c) : l->o->I, true};
   bool fits = true;

@@ -35,6 +35,8 @@ Num *lower_out(Lower *l, const Tensor *t);
 int num_align(Lower *l, Num x, int frac);
 /* x rounded and limited to the tensor's format (unchanged when the tensor is exact), counted under the node. */
 Num num_quant(Lower *l, Num x, const Tensor *t);
+/* x with at most `frac` places, rounded where it has more; never limited. */
+Num num_round(Lower *l, Num x, int frac);
 /* The constant in the layer's weight format: slopes, bounds. Warns once a node when it does not fit. */
 Num num_const(Lower *l, double c);
 /* Exact sum, difference, product, larger. */

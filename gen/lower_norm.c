@@ -66,11 +66,11 @@ typedef struct {
   int is_small[8]; /* per level, from the largest: whether v was shifted up by 2^level */
 } Leading;
 
-static Leading leading_one(Kernel *k, int s, int least_up) {
-  Leading r = {.v = s, .top = hir_width(&k->v[s]) - 1};
+static Leading leading_one(Kernel *k, int s, int top, int least_up, int lowest_level) {
+  Leading r = {.v = s, .top = top};
   while ((1 << r.levels) <= least_up)
     r.levels++;
-  for (int level = r.levels - 1; level >= 0; level--) {
+  for (int level = r.levels - 1; level >= lowest_level; level--) {
     int up = 1 << level, c = hir_lt(k, r.v, hir_const(k, (i128)1 << (r.top + 1 - up)));
     r.is_small[level] = c;
     /* what is shifted up is below 2^(top+1-up), so it cannot leave top+1 bits */
@@ -95,10 +95,51 @@ static int fraction(Kernel *k, const Leading *n, int bits) {
 /* 1/s as a Num, for s an integer of `frac` places that is at least 2^least (the leading bit is searched down to there). */
 static Num reciprocal(Lower *l, int s, int frac, int least, int bits, int out_frac) {
   Kernel *k = l->k;
-  Leading n = leading_one(k, s, hir_width(&k->v[s]) - 1 - least);
+  int top = hir_width(&k->v[s]) - 1;
+  Leading n = leading_one(k, s, top, top - least, 0);
   int table = plain_table(l, "reciprocal", 1 << bits, n.top > bits ? 0.5 : 0, bits, out_frac, "", reciprocal_1p);
   /* 1/s = 2^(frac + up - top) / (1 + fraction) */
   return (Num){shift_by(k, hir_lut(k, fraction(k, &n, bits), table), &n), out_frac + n.top - frac};
+}
+
+static int norm_out_frac(const Tensor *t) {
+  int f = t->fmt.W - t->fmt.I;
+  return f < 0 ? 0 : f > MAX_OUT_FRAC ? MAX_OUT_FRAC : f;
+}
+
+static int inverse_root(mpfr_t y, const mpfr_t x, mpfr_rnd_t r) {
+  return mpfr_rec_sqrt(y, x, r);
+}
+
+/* 1/sqrt(s): shifted up by even amounts only, to t in [1/4, 1), so that the root's shift is a whole one. */
+static Num inverse_sqrt(Lower *l, int s, int frac, int bits, int out_frac) {
+  Kernel *k = l->k;
+  int top = hir_width(&k->v[s]) - 1;
+  top += (top + 1 - frac) & 1;
+  Leading n = leading_one(k, s, top, top, 1);
+  int table = plain_table(l, "inverse_sqrt", 1 << bits, 0.5, bits, out_frac, "", inverse_root);
+  int address = n.top + 1 >= bits ? hir_shr(k, n.v, n.top + 1 - bits) : hir_shl(k, n.v, bits - n.top - 1);
+  int r = hir_lut(k, hir_wrap(k, address, bits, false, -1), table);
+  for (int level = n.levels - 1; level >= 1; level--)
+    r = hir_mux(k, n.is_small[level], hir_shl(k, r, 1 << (level - 1)), r);
+  return (Num){r, out_frac + (n.top + 1 - frac) / 2};
+}
+
+/* x / (1 + |x|): its tails are too slow for a table over the whole range. */
+void lower_softsign(Lower *l, const Node *n) {
+  const Tensor *Y = n->out[0];
+  const Num *x = lower_in(l, n->in[0]);
+  Num *y = lower_out(l, Y);
+  Kernel *k = l->k;
+  int frac = norm_out_frac(Y) + GUARD, bits = table_bits(l);
+  for (int64_t e = 0; e < tensor_count(Y); e++) {
+    Num v = num_round(l, x[e], frac);
+    if (v.frac < 0)
+      v = (Num){num_align(l, v, 0), 0};
+    int s = hir_add(k, hir_max(k, v.v, hir_neg(k, v.v)), hir_const(k, (i128)1 << v.frac), 0);
+    Num p = num_mul(l, v, reciprocal(l, s, v.frac, v.frac, bits, frac));
+    y[e] = num_quant(l, p, Y);
+  }
 }
 
 /* a / b with the sign of b handled apart; relative error 2^-(table bits + 1). A divisor of 0 gives what 2^-frac would give, or 0. */
@@ -116,11 +157,6 @@ void lower_div(Lower *l, const Node *n) {
   }
 }
 
-static int softmax_out_frac(const Tensor *t) {
-  int f = t->fmt.W - t->fmt.I;
-  return f < 0 ? 0 : f > MAX_OUT_FRAC ? MAX_OUT_FRAC : f;
-}
-
 /* exp(x_i - max) of one group: words of *frac places, and the address step. */
 static void exps(Lower *l, const Num *x, int n, int out_frac, int bits, int *e, int *frac, int *address_frac) {
   Kernel *k = l->k;
@@ -134,12 +170,7 @@ static void exps(Lower *l, const Num *x, int n, int out_frac, int bits, int *e, 
   *address_frac = fa;
   *frac = out_frac + GUARD;
   for (int i = 0; i < n; i++)
-{
-    int drop = x[i].frac - fa;
-    /* bounds that rounding cannot reach */
-    i128 lo = drop > 0 ? (k->v[x[i].v].lo >> drop) - 1 : 0, hi = drop > 0 ? (k->v[x[i].v].hi >> drop) + 1 : 0;
-    q[i] = drop > 0 ? hir_quant(k, x[i].v, drop, lo, hi, l->round, OVERFLOW_SAT, -1) : hir_shl(k, x[i].v, -drop);
-  }
+    q[i] = num_align(l, num_round(l, x[i], fa), fa);
   int m = tree(k, q, n, hir_max);
   double bound = ldexp(1, -fa) / 4 + ldexp(1, -bits - 1) + (n + 1) * ldexp(1, -*frac) + exp(-ldexp(1, bits - fa)) * n + ldexp(1, -out_frac);
   int table = plain_table(l, "exp", 1 << bits, 0, fa, *frac, mem_printf("; softmax is within %.3g", bound), exp_minus);
@@ -153,7 +184,7 @@ void lower_softmax(Lower *l, const Node *n) {
   Num *y = lower_out(l, Y);
   Kernel *k = l->k;
   Axis a = lower_axis(X, attr_int(n, "axis", -1));
-  int members = (int)a.members, bits = table_bits(l), out_frac = softmax_out_frac(Y), fe, fa;
+  int members = (int)a.members, bits = table_bits(l), out_frac = norm_out_frac(Y), fe, fa;
   Num *g = mem_array((size_t)members, sizeof *g);
   int *e = mem_array((size_t)members, sizeof *e);
   for (int64_t j = 0; j < a.groups; j++) {
@@ -176,7 +207,7 @@ void lower_log_softmax(Lower *l, const Node *n) {
   Num *y = lower_out(l, Y);
   Kernel *k = l->k;
   Axis a = lower_axis(X, attr_int(n, "axis", -1));
-  int members = (int)a.members, bits = table_bits(l), out_frac = softmax_out_frac(Y), fe, fa;
+  int members = (int)a.members, bits = table_bits(l), out_frac = norm_out_frac(Y), fe, fa;
   Num *g = mem_array((size_t)members, sizeof *g);
   int *e = mem_array((size_t)members, sizeof *e), *v = mem_array((size_t)members, sizeof *v);
   for (int64_t j = 0; j < a.groups; j++) {
@@ -191,7 +222,8 @@ void lower_log_softmax(Lower *l, const Node *n) {
     Num most = {tree(k, v, members, hir_max), frac};
     /* ln s = ln(1 + fraction) + (top - up - fe) ln 2 */
     int sum = tree(k, e, members, add2);
-    Leading lead = leading_one(k, sum, hir_width(&k->v[sum]) - 1 - fe);
+    int top = hir_width(&k->v[sum]) - 1;
+    Leading lead = leading_one(k, sum, top, top - fe, 0);
     int lf = out_frac + GUARD, table = plain_table(l, "log", 1 << bits, lead.top > bits ? 0.5 : 0, bits, lf, "", mpfr_log1p);
     int log_s = hir_lut(k, fraction(k, &lead, bits), table);
     for (int level = 0; level < lead.levels; level++)
@@ -204,19 +236,20 @@ void lower_log_softmax(Lower *l, const Node *n) {
   }
 }
 
-/* ai.onnx.ml Normalizer: rows divided by the sum of their absolute values (L1), or by their largest (MAX). A zero row stays zero. */
+/* ai.onnx.ml Normalizer: rows divided by the sum of their absolute values (L1), their length (L2), or their largest (MAX). A zero row stays zero. */
 void lower_normalizer(Lower *l, const Node *n) {
   const char *norm = attr_string(n, "norm", "MAX");
   const Tensor *X = n->in[0], *Y = n->out[0];
-  if (strcmp(norm, "L1") && strcmp(norm, "MAX")) {
-    diag_error(EXIT_UNSUPPORTED, n, "norm %s; only L1 and MAX", diag_text(norm));
+  bool l1 = !strcmp(norm, "L1"), l2 = !strcmp(norm, "L2");
+  if (!l1 && !l2 && strcmp(norm, "MAX")) {
+    diag_error(EXIT_UNSUPPORTED, n, "norm %s; known are L1, L2 and MAX", diag_text(norm));
     return;
   }
   const Num *x = lower_in(l, X);
   Num *y = lower_out(l, Y);
   Kernel *k = l->k;
   Axis a = lower_axis(X, X->rank - 1);
-  int members = (int)a.members, bits = table_bits(l), out_frac = softmax_out_frac(Y);
+  int members = (int)a.members, bits = table_bits(l), out_frac = norm_out_frac(Y);
   int *v = mem_array((size_t)members, sizeof *v), *m = mem_array((size_t)members, sizeof *m);
   for (int64_t j = 0; j < a.groups; j++) {
     int frac = -1000;
@@ -224,10 +257,10 @@ void lower_normalizer(Lower *l, const Node *n) {
       frac = x[lower_axis_at(a, j, i)].frac > frac ? x[lower_axis_at(a, j, i)].frac : frac;
     for (int i = 0; i < members; i++) {
       v[i] = num_align(l, x[lower_axis_at(a, j, i)], frac);
-      m[i] = *norm == 'L' ? hir_max(k, v[i], hir_neg(k, v[i])) : v[i];
+      m[i] = l2 ? hir_mul(k, v[i], v[i]) : l1 ? hir_max(k, v[i], hir_neg(k, v[i])) : v[i];
     }
-    int s = *norm == 'L' ? tree(k, m, members, add2) : hir_max(k, tree(k, m, members, hir_max), hir_const(k, 0));
-    Num inverse = reciprocal(l, s, frac, 0, bits, out_frac + GUARD);
+    int s = l1 || l2 ? tree(k, m, members, add2) : hir_max(k, tree(k, m, members, hir_max), hir_const(k, 0));
+    Num inverse = l2 ? inverse_sqrt(l, s, 2 * frac, bits, out_frac + GUARD) : reciprocal(l, s, frac, 0, bits, out_frac + GUARD);
     for (int i = 0; i < members; i++) {
       Num p = num_mul(l, (Num){v[i], frac}, inverse), one = {hir_const(k, 1), 0};
       p = num_max(l, num_min(l, p, one), (Num){hir_const(k, -1), 0});

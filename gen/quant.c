@@ -87,7 +87,10 @@ static bool drops_bits(const Graph *g, const Node *n) {
   case KIND_TABLE:
   case KIND_NORM:
   case KIND_SELECT: return true;
-  case KIND_LINEAR: return n->op == OP_Add || n->op == OP_Sub || n->op == OP_Sum || n->op == OP_Neg;
+  case KIND_LINEAR:
+    if (n->op == OP_Mul && ((n->in[0] && n->in[0]->value) || (n->in[1] && n->in[1]->value)))
+      return true; /* (x - mean) * scale: exact in between */
+    return n->op == OP_Add || n->op == OP_Sub || n->op == OP_Sum || n->op == OP_Neg;
   case KIND_MOVE:
     for (int i = 0; i < n->n_out; i++)
       if (n->out[i] && !consumer_drops_bits(g, n->out[i]))

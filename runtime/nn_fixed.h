@@ -64,24 +64,24 @@ static inline int64_t nn_lowest(int W, int is_signed) {
 }
 
 #ifdef __SIZEOF_INT128__
-__extension__ typedef __int128 nn_i128;
-__extension__ typedef unsigned __int128 nn_u128;
+__extension__ typedef __int128 nn_wide;
+__extension__ typedef unsigned __int128 nn_uwide;
 
 /* Exact product. */
-static inline nn_i128 nn_mul(int64_t a, int64_t b) {
-  return (nn_i128)a * b;
+static inline nn_wide nn_mul(int64_t a, int64_t b) {
+  return (nn_wide)a * b;
 }
 
-static inline nn_i128 nn_round_shift128(nn_i128 v, int drop, int round) {
-  nn_i128 floor;
-  nn_u128 rest, half;
+static inline nn_wide nn_round_shift128(nn_wide v, int drop, int round) {
+  nn_wide floor;
+  nn_uwide rest, half;
   if (drop <= 0)
-    return -drop > 127 ? 0 : (nn_i128)((nn_u128)v << -drop);
+    return -drop > 127 ? 0 : (nn_wide)((nn_uwide)v << -drop);
   if (drop > 127)
     return round == NN_TRN && v < 0 ? -1 : 0; /* |v| <= 2^127: below or at the half, which goes up to 0 or to even 0 */
   floor = v < 0 ? ~(~v >> drop) : v >> drop;
-  rest = (nn_u128)v & (((nn_u128)1 << drop) - 1);
-  half = (nn_u128)1 << (drop - 1);
+  rest = (nn_uwide)v & (((nn_uwide)1 << drop) - 1);
+  half = (nn_uwide)1 << (drop - 1);
   if (round == NN_RND)
     return floor + (rest >= half);
   if (round == NN_RNE)
@@ -89,11 +89,11 @@ static inline nn_i128 nn_round_shift128(nn_i128 v, int drop, int round) {
   return floor;
 }
 
-static inline int64_t nn_saturate128(nn_i128 v, int64_t lo, int64_t hi) {
+static inline int64_t nn_saturate128(nn_wide v, int64_t lo, int64_t hi) {
   return v < lo ? lo : v > hi ? hi : (int64_t)v;
 }
 
-static inline int64_t nn_wrap128(nn_i128 v, int64_t lo, int64_t hi) {
+static inline int64_t nn_wrap128(nn_wide v, int64_t lo, int64_t hi) {
   return nn_wrap((int64_t)(uint64_t)v, lo, hi);
 }
 #endif

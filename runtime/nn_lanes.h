@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined __GNUC__ && !defined NN_SCALAR
 #define NN_VECTORS 1
@@ -129,39 +130,6 @@ NN_INLINE nn_s64 nn_k64(int64_t v) {
 NN_VECTOR(nn_f32, float, NN_SUB_32);
 NN_VECTOR(nn_f64, double, NN_SUB_64);
 
-/* Numbers to integers of [lo, hi], which saturate: n contiguous elements to `in`, of type OUT; adds those that did not fit to `beyond`. ROUND is
- * 0 floor, 1 half up, 2 half to even. Exact while scale is a power of two from 1 up and hi - lo takes 30 bits (float: 22): after the first
- * comparison every number is small, and sums and differences of such numbers lose nothing. */
-#define NN_QUANTIZE(T, K, OUT, x, in, n, scale, lo, hi, ROUND, beyond)                                                                   \
-  {                                                                                                                                      \
-    NN_VECTOR(out_v, OUT, NN_SUB_##K);                                                                                                   \
-    const nn_f##K zero_ = {0}, one_ = zero_ + (T)1, half_ = zero_ + (T)0.5, lo_ = zero_ + (T)(lo), hi_ = zero_ + (T)(hi);                \
-    nn_s##K bad_ = {0};                                                                                                                  \
-    size_t i_;                                                                                                                           \
-    for (i_ = 0; i_ + NN_SUB_##K <= (n); i_ += NN_SUB_##K) {                                                                             \
-      nn_f##K a_ = *(const nn_f##K##u *)(const void *)((x) + i_), t_, r_;                                                                \
-      nn_s##K out_;                                                                                                                      \
-      a_ = a_ * (T)(scale);                                                                                                              \
-      out_ = (nn_s##K)(a_ != a_); /* NaN */                                                                                              \
-      a_ = (nn_f##K)(~out_ & (nn_s##K)a_);                                                                                               \
-      a_ = NN_FSEL(K, a_ > hi_ + one_, hi_ + one_, a_);                                                                                  \
-      a_ = NN_FSEL(K, a_ < lo_ - one_, lo_ - one_, a_);                                                                                  \
-      t_ = __builtin_convertvector(__builtin_convertvector(a_, nn_x32k##K), nn_f##K);                                                    \
-      t_ -= NN_FSEL(K, t_ > a_, one_, zero_);                                                                                            \
-      r_ = a_ - t_;                                                                                                                      \
-      if ((ROUND) == 1)                                                                                                                  \
-        t_ += NN_FSEL(K, r_ >= half_, one_, zero_);                                                                                      \
-      if ((ROUND) == 2) {                                                                                                                \
-        const nn_f##K even_ = __builtin_convertvector(__builtin_convertvector(t_, nn_x32k##K) & ~1, nn_f##K);                            \
-        t_ += NN_FSEL(K, (r_ > half_) | ((r_ == half_) & (t_ != even_)), one_, zero_);                                                   \
-      }                                                                                                                                  \
-      out_ |= (nn_s##K)((t_ > hi_) | (t_ < lo_));                                                                                        \
-      bad_ -= out_;                                                                                                                      \
-      t_ = NN_FSEL(K, t_ > hi_, hi_, t_);                                                                                                \
-      t_ = NN_FSEL(K, t_ < lo_, lo_, t_);                                                                                                \
-      *(out_v##u *)(void *)((in) + i_) = __builtin_convertvector(__builtin_convertvector(t_, nn_x32k##K), out_v);                        \
-    }                                                                                                                                    \
-  }
 /* A weight in every lane; 16-bit ones are stored twice in a word, because processors broadcast words faster. */
 #define NN_W16(w) ((uint32_t)(uint16_t)(w)*0x10001u)
 #define NN_W32(w) ((uint32_t)(w))
@@ -235,6 +203,72 @@ typedef uint64_t nn_y64;
 #define NN_LUT_16(v, a, table) NN_LUT(16, v, a, table)
 #define NN_LUT_32(v, a, table) NN_LUT(32, v, a, table)
 #define NN_LUT_64(v, a, table) NN_LUT(64, v, a, table)
+
+/* Numbers to integers of [lo, hi], which saturate; ROUND is 0 floor, 1 half up, 2 half to even; NaN becomes 0. Returns how many did not fit. Exact
+ * while scale is a power of two from 1 up and the limits take 30 bits (float: 22): what is left after the first comparisons is small, and sums
+ * and differences of such numbers lose nothing. */
+#if NN_VECTORS
+#define NN_FSEL(K, c, x, y) ((nn_f##K)NN_SEL(K, c, (nn_s##K)(x), (nn_s##K)(y)))
+#define NN_QUANTIZE(T, K)                                                                                                                \
+  NN_LOOP size_t nn_quantize_f##K(const T *x, int32_t *y, size_t n, T scale, T lowest, T highest, int round) {                           \
+    const nn_f##K zero = {0}, one = zero + (T)1, half = zero + (T)0.5, lo = zero + lowest, hi = zero + highest;                          \
+    nn_s##K beyond = {0};                                                                                                                \
+    size_t i, l, bad = 0;                                                                                                                \
+    for (i = 0; i < n; i += NN_SUB_##K) {                                                                                                \
+      const size_t sub = NN_SUB_##K, left = n - i < sub ? n - i : sub;                                                                       \
+      nn_f##K a = zero, v, rest;                                                                                                         \
+      nn_x32k##K whole;                                                                                                                  \
+      nn_s##K out;                                                                                                                       \
+      memcpy(&a, x + i, left * sizeof *x);                                                                                               \
+      a *= scale;                                                                                                                        \
+      out = (nn_s##K)(a != a);                                                                                                           \
+      a = (nn_f##K)(~out & (nn_s##K)a);                                                                                                  \
+      a = NN_FSEL(K, a > hi + one, hi + one, a);                                                                                         \
+      a = NN_FSEL(K, a < lo - one, lo - one, a);                                                                                         \
+      v = __builtin_convertvector(__builtin_convertvector(a, nn_x32k##K), nn_f##K);                                                      \
+      v -= NN_FSEL(K, v > a, one, zero);                                                                                                 \
+      rest = a - v;                                                                                                                      \
+      if (round == 1)                                                                                                                    \
+        v += NN_FSEL(K, rest >= half, one, zero);                                                                                        \
+      if (round == 2) {                                                                                                                  \
+        whole = __builtin_convertvector(v, nn_x32k##K);                                                                                  \
+        whole -= whole >> 1 << 1;                                                                                                        \
+        v += NN_FSEL(K, rest > half, one, NN_FSEL(K, rest == half, __builtin_convertvector(whole, nn_f##K), zero));                      \
+      }                                                                                                                                  \
+      out |= (nn_s##K)(v > hi) | (nn_s##K)(v < lo);                                                                                      \
+      beyond -= out;                                                                                                                     \
+      v = NN_FSEL(K, v > hi, hi, v);                                                                                                     \
+      v = NN_FSEL(K, v < lo, lo, v);                                                                                                     \
+      whole = __builtin_convertvector(v, nn_x32k##K);                                                                                    \
+      memcpy(y + i, &whole, left * sizeof *y);                                                                                           \
+    }                                                                                                                                    \
+    for (l = 0; l < (size_t)NN_SUB_##K; l++)                                                                                             \
+      bad += (size_t)beyond[l];                                                                                                          \
+    return bad;                                                                                                                          \
+  }
+#else
+#define NN_QUANTIZE(T, K)                                                                                                                \
+  NN_LOOP size_t nn_quantize_f##K(const T *x, int32_t *y, size_t n, T scale, T lo, T hi, int round) {                                    \
+    size_t i, bad = 0;                                                                                                                   \
+    for (i = 0; i < n; i++) {                                                                                                            \
+      T a = x[i] * scale, v, rest;                                                                                                       \
+      const int nan = a != a;                                                                                                            \
+      a = nan ? 0 : a > hi + 1 ? hi + 1 : a < lo - 1 ? lo - 1 : a;                                                                       \
+      v = (T)(int32_t)a;                                                                                                                 \
+      v -= v > a ? 1 : 0;                                                                                                                \
+      rest = a - v;                                                                                                                      \
+      if (round == 1)                                                                                                                    \
+        v += rest >= (T)0.5 ? 1 : 0;                                                                                                     \
+      if (round == 2)                                                                                                                    \
+        v += rest > (T)0.5 ? 1 : rest < (T)0.5 ? 0 : (T)((int32_t)v & 1);                                                                \
+      bad += nan || v > hi || v < lo;                                                                                                    \
+      y[i] = (int32_t)(v > hi ? hi : v < lo ? lo : v);                                                                                   \
+    }                                                                                                                                    \
+    return bad;                                                                                                                          \
+  }
+#endif
+NN_QUANTIZE(float, 32)
+NN_QUANTIZE(double, 64)
 
 /* Sums of products, modulo 2^K: y[r] = bias[r] + sum of w[r][c] * x[c], rows four at a time or one at a time. `m` is the memory of K-bit rows;
  * x and y hold row numbers in it; w holds, for each group of rows, the biases and then a weight a row for each column. */

@@ -12,7 +12,7 @@ check lint.clang second_compiler
 check lint.format formatted
 check lint.spdx licensed
 if command -v shellcheck >/dev/null; then
-  scripts() { shellcheck -x -e SC1091 .ci/run $(find tests -name '*.sh'); }
+  scripts() { find tests -name '*.sh' -exec shellcheck -x -e SC1091,SC2013,SC2015,SC2016 .ci/run {} +; }
   check lint.shell scripts
 else
   skip lint.shell "shellcheck is not installed"

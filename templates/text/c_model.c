@@ -63,17 +63,21 @@ void @TOP@_dequantize(const @TOP@_out_t *out, double *y, size_t n) {
 @DEQUANTIZE@  }
 }
 
+static void @TOP@_store_float(const @TOP@_mem *m, float *y, size_t samples) {
+  size_t l, e;
+  for (l = 0; l < samples; l++, y += @TOP@_OUT) {
+@DEQUANTIZE_FLOAT@  }
+}
+
 void @TOP@_float_n(const float *in, float *out, size_t n) {
   @MEMORY@
-  size_t at, i, e;
+  size_t at;
+  memset(memory.count, 0, sizeof memory.count);
   for (at = 0; at < n; at += @TOP@_LANES) {
     const size_t samples = n - at < @TOP@_LANES ? n - at : @TOP@_LANES;
-    const @TOP@_out_t *raw = memory.raw_out;
-    float *y = out + at * @TOP@_OUT;
-    @TOP@_quantize_float(in + at * @TOP@_IN, memory.raw_in, samples);
-    @TOP@_blocks(&memory, memory.raw_in, memory.raw_out, samples, NULL, NULL);
-    for (i = 0; i < samples; i++, raw += @TOP@_OUT, y += @TOP@_OUT) {
-@DEQUANTIZE_FLOAT@    }
+    @TOP@_load_float(&memory, in + at * @TOP@_IN, samples);
+    @TOP@_block(&memory, NULL, samples);
+    @TOP@_store_float(&memory, out + at * @TOP@_OUT, samples);
   }
 }
 

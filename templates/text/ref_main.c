@@ -347,7 +347,7 @@ static int check(const char *in_path, const char *out_path) {
     return 1;
   }
   for (at = 0; at < in.n; at += n) {
-    n = in.n - at < AT_ONCE ? in.n - at : AT_ONCE;
+    n = in.n - at < AT_ONCE ? in.n - at : (size_t)AT_ONCE;
     for (i = 0; i < n; i++) {
       vectors_next(&in, x);
       vectors_next(&out, want + i * @TOP@_OUT);

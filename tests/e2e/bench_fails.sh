@@ -61,13 +61,6 @@ for i in $(seq 0 $((count - 1))); do
     not_ok "bench.vhdl_constant_$i" "nothing to change: $what"
   fi
 done
-if [ "$1" = full ]; then # a table word
-  restore
-  lut=$(grep -lE 'x"|table' "$out"/vhdl/*.vhd | head -n 1)
-  echo "tables: $lut"
-fi
-
-# The latency is part of what is checked: one register more must be seen.
 restore
 # Missing words, a file cut short, an empty one: never PASS.
 : >"$out/tb/vectors/out.hex"

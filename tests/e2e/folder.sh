@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The output folder: same input, same bytes; whole or not at all; never someone else's. Also the options that print.
 . "$(dirname "$0")/../lib.sh"
-ch1=(models/ch1.onnx --q=8,3 --data=models/data/ch1_x.npy -q)
+ch1=(models/ch1.onnx "--q=8,3" --data=models/data/ch1_x.npy -q)
 
 # ---- the same bytes, whatever the time, place and environment ----
 check folder.emit "$NNGEN" "${ch1[@]}" -o "$WORK/a"

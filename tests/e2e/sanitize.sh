@@ -44,4 +44,6 @@ else
 fi
 # every-byte truncations and bit flips of the trained models
 fuzzer=$ROOT/build/asan/fuzz/fuzz_import
-if [ -x "$fuzzer" ]; then check sanitize.import "$fuzzer" models/*.onnx; else skip sanitize.import "no fuzz_import"; fi
+for m in models/*.onnx; do
+  check "sanitize.import.$(basename "$m" .onnx)" "$fuzzer" "$m"
+done

@@ -6,9 +6,9 @@ x=models/data/jet_like_x.npy
 now() { date +%s.%N; }
 timed() { local t; t=$(now); "$@" >"$WORK/log" 2>&1 || { cat "$WORK/log"; return 1; }; seconds=$(echo "$(now) - $t" | bc); }
 within() { # NAME LIMIT COMMAND: best of three, other jobs run beside this one
-  local name=$1 limit=$2 best=999 i
+  local name=$1 limit=$2 best=999
   shift 2
-  for i in 1 2 3; do
+  for _ in 1 2 3; do
     timed "$@" || { not_ok "$name" "$(tail -n 1 "$WORK/log")"; return; }
     [ "$(echo "$seconds < $best" | bc)" = 1 ] && best=$seconds
     [ "$(echo "$best < $limit" | bc)" = 1 ] && { echo "$name: $best s (limit $limit s)"; ok "$name"; return; }

@@ -164,7 +164,7 @@ options unknown 'unknown option --frob' --frob
 options misspelt 'did you mean target' --tarqet=c
 rejects reject.option.no_argument 1 'needs an argument' "$NNGEN" models/ch1.onnx --data
 options extra_argument 'takes no argument' --verify=yes
-for v in '' 16 16,x x,6 0,0 -4,2 99,3 16,6,2 16, ,6 '16;6' 1e3,2 16,99999999999999999999; do options "q=$v" '^nngen: --q=.*W,I' "--q=$v"; done
+for v in '' 16 16,x x,6 0,0 -4,2 99,3 16,6,2 '16,' ',6' '16;6' 1e3,2 16,99999999999999999999; do options "q=$v" '^nngen: --q=.*W,I' "--q=$v"; done
 for o in target=c++ round=up overflow=saturate mode=serial diagnostics=xml dump=nothing; do options "$o" '^nngen: --[a-z]*=.*must be one of' "--$o"; done
 for o in reuse=0 reuse=-1 reuse=x reuse=1.5 channels=0 channels=none; do options "$o" 'must be a whole number' "--$o"; done
 for o in clock=0 clock=-5 clock=fast clock=nan clock= prune=2 prune=-1 prune=x merge=-1 merge=nan; do options "$o" 'must be a number' "--$o"; done
