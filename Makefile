@@ -5,7 +5,7 @@
 # make fuzz          random networks: SEED=1 N=100 GHDL=10
 # make deps          install what is missing (Debian/Ubuntu)
 # make golden-update take the present output as the expected one
-# make table         the measured table of the README
+# make table         measures the table of the README, into it
 # make install       to PREFIX (/usr/local), with man page and bash completion
 CC ?= cc
 CFLAGS ?= -O2 -g
@@ -94,7 +94,7 @@ golden-update: $(BUILD)/nngen
 	@BUILD=$(BUILD) tests/golden/run.sh update
 
 table: $(BUILD)/nngen
-	@BUILD=$(BUILD) tests/table.sh
+	@BUILD=$(BUILD) tests/table.sh | tee $(BUILD)/table.md && python3 tests/readme_table.py < $(BUILD)/table.md
 
 install: $(BUILD)/nngen
 	install -D $(BUILD)/nngen $(DESTDIR)$(PREFIX)/bin/nngen

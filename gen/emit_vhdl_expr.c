@@ -65,7 +65,8 @@ void vhdl_const(Buf *b, i128 c, bool is_signed, int width) {
 /* Constant beside an operator, whose other operand is of this type and width. */
 static void const_beside(Buf *b, i128 c, bool is_signed, int width) {
   c = modulo(c, is_signed, width);
-  if (is_integer(c))
+  /* GHDL 2.0.0 --synth extends a negative integer with zeros above 32 bits */
+  if (is_integer(c) && (c >= 0 || width <= 32))
     buf_puts(b, i128_text(c));
   else
     put_qualified(b, c, is_signed, width);
@@ -238,14 +239,15 @@ static void put_index(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int hi
 
 /* Whether these bits are all 0 (or 1), or, `not_all`, some are not. */
 static void put_all(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int high, int low, int bit, bool not_all) {
-  bool convert = bit && high != low && !hir_signed(&x->k->v[r->base]);
-  buf_puts(b, convert ? "signed(" : "");
-  put_index(b, x, r, stage, high, low);
-  buf_puts(b, convert ? ")" : "");
-  if (high == low)
+  if (high == low) {
+    put_index(b, x, r, stage, high, low);
     buf_puts(b, bit != not_all ? " = '1'" : " = '0'");
-  else
-    buf_printf(b, " %s %s", not_all ? "/=" : "=", bit ? "-1" : "0");
+    return;
+  }
+  bool minus_one = bit && hir_signed(&x->k->v[r->base]) && high - low < 32, invert = bit && !minus_one; /* const_beside says why */
+  buf_puts(b, invert ? "(not " : "");
+  put_index(b, x, r, stage, high, low);
+  buf_printf(b, "%s %s %s", invert ? ")" : "", not_all ? "/=" : "=", minus_one ? "-1" : "0");
 }
 
 /* x < -2^n and x > 2^n - 1 look at the bits above n only: no carry chain, which synthesis does not always find out by itself (24 to 16 bits

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -195,6 +196,7 @@ static int run_files(const char *in_path, const char *out_path, int raw, int thr
   const int rank = (int)(sizeof out_shape / sizeof *out_shape);
   Share *share = (Share *)need((size_t)threads, sizeof *share), whole;
   const double began = now();
+  struct stat status;
   int i;
   if (!in)
     fail_system(in_path);
@@ -205,7 +207,8 @@ static int run_files(const char *in_path, const char *out_path, int raw, int thr
   out = fopen(out_path, "wb");
   if (!out)
     fail_system(out_path);
-  unfinished = out_path;
+  if (!fstat(fileno(out), &status) && S_ISREG(status.st_mode)) /* a device stays */
+    unfinished = out_path;
   shape[0] = (int64_t)n;
   for (i = 0; i < rank; i++)
     shape[i + 1] = out_shape[i];

@@ -361,7 +361,7 @@ def main():
     if o.case:
         jobs = [(o.case.name, lambda: read_case(o.case), True, True)]
     elif o.kept:
-        jobs = [(d.name, lambda d=d: read_case(d), True, False) for d in sorted(KEPT.glob("*")) if (d / "net.onnx").exists()]
+        jobs = [(d.name, lambda d=d: read_case(d), True, d.name.startswith("verilator")) for d in sorted(KEPT.glob("*")) if (d / "net.onnx").exists()]
     else:
         every = lambda k: o.n // k if k else 0
         share = lambda i, k: bool(k) and i % max(1, every(k)) == 0 and i // max(1, every(k)) < k

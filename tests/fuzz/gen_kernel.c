@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * gen_kernel.c - prints a random hardware IR kernel: gen_kernel SEED [VALUES [WIDTH]]. Every operation, all roundings and overflows, dense layers,
- * several ports. Widths up to WIDTH bits (default: drawn from 12, 20, 40, 60, 126). For `nngen FILE.hir`, which checks every back end with it.
+ * several ports. Widths up to WIDTH bits (default: drawn from 12, 20, 40, 60, 115). For `nngen FILE.hir`, which checks every back end with it.
  */
 #include "hir.h"
 #include <stdlib.h>
@@ -222,7 +222,7 @@ static Kernel *random_kernel(int values) {
 }
 
 int main(int argc, char **argv) {
-  static const int widths[] = {12, 20, 40, 60, 126};
+  static const int widths[] = {12, 20, 40, 60, 115};
   if (argc < 2) {
     fputs("usage: gen_kernel SEED [VALUES [WIDTH]]\n", stderr);
     return 1;
