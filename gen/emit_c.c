@@ -184,6 +184,16 @@ static int site_kind(const Kernel *k, int site) {
   return 0;
 }
 
+/* Lane width of most of the work: so many samples at once that it fills vectors. Wider work takes several vectors, narrower work parts of one. */
+static int bulk(const CPlan *p) {
+  int64_t work[LANE_KINDS] = {0};
+  for (int i = 0; i < p->n_sums; i++)
+    work[p->sum[i].kind] += (int64_t)p->sum[i].rows * p->sum[i].cols << p->sum[i].kind;
+  for (int i = 0; i < p->n_items; i++)
+    work[p->item[i].kind] += 1 << p->item[i].kind;
+  return work[0] >= work[1] + work[2] ? 16 : work[1] >= work[2] ? 32 : 64;
+}
+
 static int64_t memory_bytes(const CPlan *p) {
   int64_t bits = (int64_t)p->k->n_in * c_bits(p->in_kind) + (int64_t)p->k->n_out * c_bits(p->out_kind) + 32 * (int64_t)p->k->n_sites;
   for (int q = 0; q < LANE_KINDS; q++)
@@ -198,8 +208,8 @@ static void model(const Design *d, Folder *f) {
   Buf *b = folder_add(f, mem_printf("c/%s.c", top));
   buf_printf(b,
              "/* %s.c - the network of %s.h. Made by nngen %s.\n *\n * Statements compute %s_LANES samples at once (%s_lanes.h). vN is value N of "
-             "nngen's hardware IR (--dump=pipeline).\n */\n#include \"%s.h\"\n#include \"%s_fixed.h\"\n#include \"%s_lanes.h\"\n#include <string.h>\n\n",
-             top, top, NNGEN_VERSION, top, top, top, top, top);
+             "nngen's hardware IR (--dump=pipeline).\n */\n#include \"%s.h\"\n#include \"%s_fixed.h\"\n#define %s_BULK %d\n#include \"%s_lanes.h\"\n#include <string.h>\n\n",
+             top, top, NNGEN_VERSION, top, top, top, top, top, bulk(p), top);
   const char *only_top[] = {"TOP", top, NULL};
   template_render(b, "templates/text/c_names.h", only_top);
   c_body(b, p, top);

@@ -148,19 +148,26 @@ const Attr *node_attr(const Node *n, const char *name) {
   return NULL;
 }
 
+/* Whether the attribute is there; of the wrong type, it is an error. */
+static bool attr_is(const Node *n, const Attr *a, AttrType type) {
+  if (a && a->type != type)
+    diag_error(EXIT_INVALID, n, "attribute '%s' is of the wrong type", diag_text(a->name));
+  return a && a->type == type;
+}
+
 int64_t attr_int(const Node *n, const char *name, int64_t otherwise) {
   const Attr *a = node_attr(n, name);
-  return a && a->type == ATTR_INT ? a->i : otherwise;
+  return attr_is(n, a, ATTR_INT) ? a->i : otherwise;
 }
 
 double attr_float(const Node *n, const char *name, double otherwise) {
   const Attr *a = node_attr(n, name);
-  return a && a->type == ATTR_FLOAT ? a->f : otherwise;
+  return attr_is(n, a, ATTR_FLOAT) ? a->f : otherwise;
 }
 
 const char *attr_string(const Node *n, const char *name, const char *otherwise) {
   const Attr *a = node_attr(n, name);
-  return a && a->type == ATTR_STRING ? a->s : otherwise;
+  return attr_is(n, a, ATTR_STRING) ? a->s : otherwise;
 }
 
 /* The attribute of that name, new at the end when there is none. */

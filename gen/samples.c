@@ -69,7 +69,7 @@ static bool load(const Graph *g, const char *path, Samples *s) {
     s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
     for (size_t i = 0; i < s->n * (size_t)s->n_in; i++)
       s->in[i] = (float)a[0].value[i];
-    return s->n > 0;
+    return true;
   }
   size_t first = 0;
   for (int i = 0; i < g->n_in; i++) {
@@ -130,6 +130,18 @@ static void run_float(const Graph *g, Samples *s, bool progress) {
     diag_warn(NULL, "the float model gives %zu infinite or undefined outputs on %s", not_finite, diag_text(s->source));
 }
 
+static bool usable(const Samples *s) {
+  if (!s->n && !diag_errors())
+    diag_error(EXIT_FILES, NULL, "%s has no samples", diag_text(s->source));
+  for (size_t i = 0; i < s->n * (size_t)s->n_in; i++)
+    if (!isfinite(s->in[i])) {
+      diag_error(EXIT_NUMERIC, NULL, "%s: sample %zu has an input that is infinite or not a number (element %zu)", diag_text(s->source), i / (size_t)s->n_in,
+                 i % (size_t)s->n_in);
+      return false;
+    }
+  return s->n > 0;
+}
+
 Samples *samples_read(const Graph *g, const Options *o) {
   Samples *s = mem_alloc(sizeof *s);
   for (int i = 0; i < g->n_in; i++)
@@ -146,6 +158,8 @@ Samples *samples_read(const Graph *g, const Options *o) {
   } else if (!load(g, o->data, s)) {
     return NULL;
   }
+  if (!usable(s))
+    return NULL;
   run_float(g, s, isatty(2) && !o->quiet);
   if (o->float_out) {
     FILE *f = fopen(o->float_out, "wb");

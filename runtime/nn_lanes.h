@@ -24,7 +24,7 @@
 #define NN_BYTES 16
 #endif
 #ifndef NN_LANES
-#define NN_LANES (NN_BYTES / 2)
+#define NN_LANES (NN_BYTES * 8 / NN_BULK) /* NN_BULK: bits of the lanes in which most of the work is done */
 #endif
 #define NN_ALIGN __attribute__((aligned(64)))
 #define NN_INLINE static inline __attribute__((always_inline, unused))

@@ -22,7 +22,7 @@ entity @TOP@_tb is
   generic (
     VECTORS_G : string   := "tb/vectors"; -- folder
     N_G       : natural  := @N@;          -- how many of them; 0: all
-    GAPS_G    : natural  := 100;          -- vectors in phase 3, at most
+    GAPS_G    : natural  := 40;           -- vectors in phase 3, at most
     SEED_G    : positive := 1
   );
 end entity @TOP@_tb;

@@ -2,13 +2,13 @@
 """Changes one added constant in emitted VHDL: mutate.py list FILE | change FILE I OF (the I-th of OF places spread over the file)."""
 import re, sys
 
-ADDED = re.compile(r"(?<= [+-] )(\d{2,})(?=;)|(?<=:= )(-?\d{2,})(?= [+-] )")
+ADDED = re.compile(r"(?<= [+-] )\d{2,}(?=;)|(?<=to_signed\()-?\d{2,}(?=, \d+\) [+-] )|(?<=:= )-?\d{2,}(?= [+-] )")
 command, path, *rest = sys.argv[1:]
 text = open(path).read()
 places = list(ADDED.finditer(text))
 if command == "list":
     print(len(places), "constants")
-    sys.exit(len(places) < 8)
+    sys.exit(len(places) < 5)
 i, of = map(int, rest)
 if not places:
     sys.exit("no constant found")

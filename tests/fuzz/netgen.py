@@ -31,6 +31,7 @@ class Net:
         self.nodes, self.inits, self.info = [], [], {}
         self.values = []            # names that may be read
         self.ints = []              # int64 results of ArgMax
+        self.bools = []             # of comparisons
         self.used, self.uses = set(), set()
         self.n = 0
 
@@ -102,7 +103,7 @@ class Net:
         self.nodes.append(h.make_node(op, ins, outs, name=name, domain=domain, **attr))
         for o, s in zip(outs, shapes):
             self.info[o] = (dtype, tuple(int(d) for d in s))
-            (self.values if dtype == T.FLOAT else self.ints).append(o)
+            (self.values if dtype == T.FLOAT else self.bools if dtype == T.BOOL else self.ints).append(o)
         self.uses.add(op)
         return outs if n_out > 1 else outs[0]
 
@@ -220,7 +221,7 @@ class Net:
         elif op == "Cast":
             attr = {"to": T.FLOAT}
         elif op == "Pow":
-            ins, attr = [a, self.const(2. if self.opset >= 7 else 2.)], {}
+            ins, attr = [a, self.const(float(self.pick(2, 2, 1, 3, 4)))], {}
         return self.add(op, ins, s, **attr)
 
     def table(self):
@@ -271,11 +272,50 @@ class Net:
         t = self.add("Tanh", [self.add("Mul", [t, c(math.sqrt(2 / math.pi))], s)], s)
         return self.add("Mul", [self.add("Mul", [a, c(.5)], s), self.add("Add", [t, c(1.)], s)], s)
 
+    def compare(self):
+        """A comparison, perhaps combined with another, that chooses between two values or becomes a number."""
+        op = self.pick("Less", "Greater", *(("Equal",) if self.opset >= 11 else ()), *(("GreaterOrEqual", "LessOrEqual") if self.opset >= 12 else ()))
+        a = self.any()
+        s = self.shape(a)
+        same = lambda: self.any(ok=lambda v: self.shape(v) == s)
+        b = same() if self.chance(.5) else self.const(self.weights(self.broadcast_const(s)))
+        c = self.add(op, [a, b], s, dtype=T.BOOL)
+        if self.chance(.3):
+            c = self.add("Not", [c], s, dtype=T.BOOL)
+        if self.chance(.3):
+            d = self.add(self.pick("Less", "Greater"), [same(), self.const(0.)], s, dtype=T.BOOL)
+            c = self.add(self.pick("And", "Or", "Xor"), [c, d], s, dtype=T.BOOL)
+        if self.opset >= 9 and self.chance(.7):
+            return self.add("Where", [c, same(), same() if self.chance(.6) else self.const(self.weights(()))], s)
+        return self.add("Cast", [c], s, to=T.FLOAT) if self.chance(.6) else c
+
+    def divide(self):
+        """By something that is proved positive."""
+        a = self.any()
+        s = self.shape(a)
+        b = self.any(ok=lambda v: self.shape(v) == s)
+        d = self.add("Add", [self.add(self.pick("Abs", "Relu"), [b], s), self.const(self.pick(.5, 1., 2.))], s)
+        return self.add("Div", [a, d], s)
+
+    def product(self):
+        """Gemm or MatMul of two run-time values."""
+        a = self.any(rank=2)
+        if not a:
+            return None
+        m, k = self.shape(a)
+        t = self.add("Transpose", [self.any(rank=2, ok=lambda v: self.shape(v) == (m, k))], (k, m))
+        if m * m > MAX_ELEMENTS:
+            return None
+        if self.chance(.5):
+            return self.add("MatMul", [a, t], (m, m))
+        c = [self.const(self.weights((m,)))] if self.chance(.6) or self.opset < 11 else []
+        return self.add("Gemm", [a, t, *c], (m, m))
+
     def norm(self):
         op = self.pick("Softmax", "Softmax", "LogSoftmax", "Normalizer")
         if op == "Normalizer":
             a = self.any(rank=2)
-            return self.add(op, [a], self.shape(a), domain="ai.onnx.ml", norm=self.pick("L1", "MAX")) if a else None
+            return self.add(op, [a], self.shape(a), domain="ai.onnx.ml", norm=self.pick("L1", "MAX", "L2")) if a else None
         a = self.any(least=1)
         rank = len(self.shape(a))
         axis = self.pick(-1, int(self.r.integers(-rank, rank))) if self.opset >= 11 else int(self.r.integers(0, rank))
@@ -493,11 +533,11 @@ class Net:
         return self.add("Add", [a, y], s)
 
     OPS = (gemm, gemm, gemm, gemm, matmul, matmul, matmul, binary, binary, binary, nary, unary, unary, unary, unary, table, table, table, exporter_form, norm, norm,
-           batchnorm, reduce, argmax, reshape, flatten, squeeze, transpose, concat, split, slice, pad, expand, gather, residual)
+           batchnorm, reduce, argmax, compare, compare, divide, product, reshape, flatten, squeeze, transpose, concat, split, slice, pad, expand, gather, residual)
 
 
 INEXACT = {"Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "HardSwish", "Gelu", "Mish", "Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Softmax",
-           "LogSoftmax", "Normalizer", "ArgMax", "ArgMin"}
+           "LogSoftmax", "Normalizer", "ArgMax", "ArgMin", "Less", "Greater", "Equal", "GreaterOrEqual", "LessOrEqual"}
 
 
 def inputs(net):
@@ -564,8 +604,9 @@ def network(seed):
             del net.nodes[before[0]:], net.inits[before[1]:]
             net.values = [v for v in net.values if v in {i.name for i in ins} or any(v in n.output for n in net.nodes)]
             net.ints = [v for v in net.ints if any(v in n.output for n in net.nodes)]
+            net.bools = [v for v in net.bools if any(v in n.output for n in net.nodes)]
     read = {i for n in net.nodes for i in n.input}
-    made = [v for v in net.values + net.ints if v not in {i.name for i in ins}]
+    made = [v for v in net.values + net.ints + net.bools if v not in {i.name for i in ins}]
     outs = [v for v in made if v not in read]
     if not outs:
         outs = made[-1:] or [ins[0].name]
@@ -577,7 +618,7 @@ def network(seed):
     if outs == [ins[0].name]:
         outs = [net.add("Relu", [ins[0].name], net.shape(ins[0].name))]
     opts, config = options(net)
-    exact = not (net.uses & INEXACT)
+    exact = not (net.uses & INEXACT) and "Div" not in [n.op_type for n in net.nodes if n.op_type == "Div" and n.input[1] in net.info]
     if net.chance(.25):  # wide enough for the float model to be followed
         opts, config = ["--q=32,14", *opts[1:2], "--overflow=sat", "--clock=5"], None
     case = Case(build(net, ins, outs), {}, opts, config, exact, f"seed{seed}", net.uses)
@@ -589,7 +630,7 @@ def network(seed):
 def build(net, ins, outs):
     info = lambda v: h.make_tensor_value_info(v, net.info[v][0], net.info[v][1])
     g = h.make_graph(net.nodes, "fuzz", ins, [info(v) for v in outs], net.inits,
-                     value_info=[info(v) for v in net.values + net.ints if v not in outs and v not in {i.name for i in ins}])
+                     value_info=[info(v) for v in net.values + net.ints + net.bools if v not in outs and v not in {i.name for i in ins}])
     sets = [h.make_opsetid("", net.opset)]
     if any(n.domain == "ai.onnx.ml" for n in net.nodes):
         sets.append(h.make_opsetid("ai.onnx.ml", net.pick(1, 2, 3)))

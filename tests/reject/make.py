@@ -114,7 +114,7 @@ save("run_time_shape", [N("Cast", ["s"], ["k"], to=T.INT64), N("Reshape", ["x", 
 save("run_time_divisor", [N("Div", ["x", "z"], ["y"], name="ratio")], ins=(X, IN("N", 3, n="z")))
 save("run_time_choice", [N("Greater", ["x", "z"], ["c"], name="gt"), N("Sin", ["x"], ["s"], name="sine"), N("Floor", ["s"], ["y"], name="down")], ins=(X, IN("N", 3, n="z")))
 save("training_bn", [N("BatchNormalization", ["x", "s", "s", "s", "s"], ["y", "m", "v"], training_mode=1, name="bn")], [w(np.ones(3), "s")])
-save("big_constant", [N("ConstantOfShape", ["s"], ["k"], name="zeros"), N("Add", ["x", "k"], ["y"], name="add")], [ints([2 ** 16, 2 ** 14], "s")])
+save("big_constant", [N("ConstantOfShape", ["s"], ["k"], name="zeros"), N("Add", ["x", "k"], ["y"], name="add")], [ints([2 ** 16, 2 ** 14], "s")], ins=(IN("N", 1),))
 save("rank_9", [N("Relu", ["x"], ["y"])], ins=(IN(*[1] * 9),))
 body = lambda n: h.make_graph([N("Relu", ["x"], [n])], n, [], [h.make_tensor_value_info(n, T.FLOAT, None)])
 save("control_flow", [N("If", ["c"], ["y"], then_branch=body("a"), else_branch=body("b"), name="branch")], ins=(X, IN(n="c", t=T.BOOL)))
