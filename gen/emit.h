@@ -52,6 +52,8 @@ int vhdl_port_bits(const HirPort *p, int n);
 void emit_tb(const Design *d, Folder *f);
 /* Vectors that the GHDL bench runs unless told otherwise: every corner, and enough of the data. */
 size_t tb_default_vectors(const Vectors *v);
+/* hls/: HLS C++ with its test; vitis_hls.tcl, intel_hls.mk */
+void emit_hls(const Design *d, Folder *f);
 /* Makefile, README.md, vivado.tcl, quartus.tcl */
 void emit_folder(const Design *d, Folder *f);
 

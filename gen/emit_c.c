@@ -127,14 +127,20 @@ static bool fast(const Options *o, Format f, int bits) {
   return o->overflow != OVERFLOW_WRAP && f.W <= bits && f.W - f.I >= 0 && f.W - f.I < 100;
 }
 
+static const char *range_text(const Design *d, Format f, bool is_double) {
+  int64_t hi = (int64_t)(UINT64_MAX >> (64 - f.W) >> (f.is_signed ? 1 : 0)), lo = f.is_signed ? -hi - 1 : 0;
+  return mem_printf("0x1p%d%s, %lld, %lld, %s_%s", f.W - f.I, is_double ? "" : "f", (long long)lo, (long long)hi, d->top,
+                    (const char *const[]){"TRN", "RND", "RNE"}[d->o->round]);
+}
+
 /* One sample's elements of a port to integers: `to` is where element e goes. */
 static void quantize_port(Buf *b, const Design *d, const HirPort *p, bool is_double, const char *to, const char *cast) {
   const char *top = d->top, *round = (const char *const[]){"TRN", "RND", "RNE"}[d->o->round];
   int frac = p->fmt.W - p->fmt.I;
   int64_t hi = (int64_t)(UINT64_MAX >> (64 - p->fmt.W) >> (p->fmt.is_signed ? 1 : 0)), lo = p->fmt.is_signed ? -hi - 1 : 0;
   if (fast(d->o, p->fmt, is_double ? 30 : 22)) {
-    buf_printf(b, "    beyond += %s_quantize_f%d(x + %d, row + %d, %d, 0x1p%d%s, %lld, %lld, %s_%s);\n", top, is_double ? 64 : 32, p->first, p->first, p->n,
-               frac, is_double ? "" : "f", (long long)lo, (long long)hi, top, round);
+    buf_printf(b, "    beyond += %s_quantize_f%d(x + %d, row + %d, %d, %s);\n", top, is_double ? 64 : 32, p->first, p->first, p->n,
+               range_text(d, p->fmt, is_double));
     buf_printf(b, "    for (e = %d; e < %d; e++)\n      %s = (%s)row[e];\n", p->first, p->first + p->n, to, cast);
     return;
   }
@@ -145,20 +151,46 @@ static void quantize_port(Buf *b, const Design *d, const HirPort *p, bool is_dou
              top, round, top, d->o->overflow == OVERFLOW_WRAP ? "WRAP" : "SAT");
 }
 
+/* Samples whose numbers are converted together: few inputs alone would not fill a vector. */
+static int quantize_samples(const Kernel *k) {
+  return k->n_in_ports > 1 || k->n_in >= 128 ? 1 : 256 / k->n_in;
+}
+
 static void quantize_text(Buf *b, const Design *d, const CPlan *p) {
   const Kernel *k = d->k;
   const char *top = d->top, *where = k->n_in > ROW_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "";
-  buf_printf(b, "size_t %s_quantize(const double *x, %s_in_t *in, size_t n) {\n  %s%s_row row;\n  size_t beyond = 0, i, e;\n", top, top, where, top);
-  buf_printf(b, "  (void)row;\n  for (i = 0; i < n; i++, x += %s_IN, in += %s_IN) {\n", top, top);
-  for (int i = 0; i < k->n_in_ports; i++)
-    quantize_port(b, d, &k->in_port[i], true, "in[e]", mem_printf("%s_in_t", top));
-  buf_puts(b, "  }\n  return beyond;\n}\n\n");
-  buf_printf(b, "static size_t %s_load_float(%s_mem *m, const float *from, size_t samples) {\n  %s%s_row row;\n  size_t beyond = 0, l, e;\n", top, top, where,
-             top);
-  buf_printf(b, "  (void)row;\n  for (l = 0; l < %s_LANES; l++) {\n    const float *x = from + (l < samples ? l : samples - 1) * %s_IN;\n", top, top);
-  for (int i = 0; i < k->n_in_ports; i++)
-    quantize_port(b, d, &k->in_port[i], false, "m->in[e][l]", mem_printf("%s_m%d", top, c_bits(p->in_kind)));
-  buf_puts(b, "  }\n  return beyond;\n}\n");
+  int together = quantize_samples(k);
+  HirPort all = k->in_port[0];
+  bool one = together > 1 && all.first == 0 && all.n == k->n_in;
+  buf_printf(b, "#define %s_ROW %d /* elements quantised together */\n\n", top, one ? together * k->n_in : k->n_in);
+  for (int is_double = 1; is_double >= 0; is_double--) {
+    const char *loader = is_double ? mem_printf("%s_in_t", top) : mem_printf("%s_m%d", top, c_bits(p->in_kind));
+    if (is_double)
+      buf_printf(b, "size_t %s_quantize(const double *x, %s_in_t *in, size_t n) {\n", top, top);
+    else
+      buf_printf(b, "static size_t %s_load_float(%s_mem *m, const float *x, size_t n) {\n", top, top);
+    bool whole = one && fast(d->o, all.fmt, is_double ? 30 : 22);
+    buf_printf(b, "  %sint32_t row[%s_ROW];\n  size_t beyond = 0, i, e%s;\n  (void)row;\n", where, top, whole && !is_double ? ", l" : "");
+    if (whole) {
+      buf_printf(b,
+                 "  for (i = 0; i < n; i += %d, x += %s_ROW) {\n    const size_t samples = n - i < %d ? n - i : %d;\n    beyond += %s_quantize_f%d(x, row, "
+                 "samples * %s_IN, %s);\n",
+                 together, top, together, together, top, is_double ? 64 : 32, top, range_text(d, all.fmt, is_double));
+      if (is_double)
+        buf_printf(b, "    for (e = 0; e < samples * %s_IN; e++)\n      *in++ = (%s)row[e];\n  }\n", top, loader);
+      else
+        buf_printf(b, "    for (l = 0; l < samples; l++)\n      for (e = 0; e < %s_IN; e++)\n        m->in[e][i + l] = (%s)row[l * %s_IN + e];\n  }\n",
+                   top, loader, top);
+    } else {
+      buf_printf(b, "  for (i = 0; i < n; i++, x += %s_IN%s) {\n", top, is_double ? mem_printf(", in += %s_IN", top) : "");
+      for (int i = 0; i < k->n_in_ports; i++)
+        quantize_port(b, d, &k->in_port[i], is_double, is_double ? "in[e]" : "m->in[e][i]", loader);
+      buf_puts(b, "  }\n");
+    }
+    if (!is_double) /* idle lanes repeat the last sample */
+      buf_printf(b, "  for (e = 0; e < %s_IN; e++)\n    for (i = n; i < %s_LANES; i++)\n      m->in[e][i] = m->in[e][n - 1];\n", top, top);
+    buf_printf(b, "  return beyond;\n}\n%s", is_double ? "\n" : "");
+  }
 }
 
 static const char *dequantize_text(const Design *d, const char *from, const char *cast) {

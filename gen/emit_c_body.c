@@ -370,8 +370,7 @@ static void memory(Buf *b, const CPlan *p, const char *top) {
   for (int q = 0; q < LANE_KINDS; q++)
     if (p->n_slots[q])
       buf_printf(b, "  %s_ALIGN %s_m%d w%d[%d][%s_LANES];\n", top, top, c_bits(q), c_bits(q), p->n_slots[q], top);
-  buf_printf(b, "  %s_ALIGN uint32_t count[%d][%s_LANES];\n} %s_mem;\ntypedef int32_t %s_row[%s_IN];\n", top, p->k->n_sites > 0 ? p->k->n_sites : 1, top, top, top,
-             top);
+  buf_printf(b, "  %s_ALIGN uint32_t count[%d][%s_LANES];\n} %s_mem;\n", top, p->k->n_sites > 0 ? p->k->n_sites : 1, top, top);
 }
 
 static void traces(Buf *b, const CPlan *p, const char *top) {

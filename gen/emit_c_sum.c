@@ -19,8 +19,13 @@ typedef struct {
   bool split; /* wide only in the end: from partial sums in lanes of half the width */
 } Form;
 
-/* Work in units of one 32-bit vector operation on 16 samples, as measured (DESIGN.md): a multiply-add and an adder of a graph come out alike. */
-static const double op_cost[LANE_KINDS] = {0.5, 1, 2, 40}, mac_cost[LANE_KINDS] = {0.3, 0.8, 6, 1e9};
+/* Work in units of one 32-bit multiply-add of 16 samples, as measured with AVX-512 on a dense 16-64-32-32-5 net. Straight code costs more the more
+ * there is of it: from some thousand adders on, neither instructions nor values stay in the first cache. */
+static const double op_cost[LANE_KINDS] = {0.35, 0.75, 1.5, 40}, mac_cost[LANE_KINDS] = {0.45, 1, 7, 1e9};
+
+static double crowding(int64_t adders) {
+  return adders < 1000 ? 1 : adders > 4000 ? 1.6 : 1 + 0.6 * (double)(adders - 1000) / 3000;
+}
 
 typedef struct {
   CPlan *p;
@@ -30,6 +35,7 @@ typedef struct {
   int *local;  /* position in its part */
   uint64_t *coef, *root_coef;
   uint8_t *touched;
+  double crowding;
   int64_t budget;
 } Sums;
 
@@ -217,7 +223,7 @@ static void decide(Sums *s, const int *member, int n, int *touched) {
   for (int i = 0; i < n; i++) {
     const HirValue *v = &k->v[member[i]];
     s->local[member[i]] = i;
-    graph += op_cost[s->p->kind[member[i]]] * (v->op == HIR_SHL || v->op == HIR_NEG ? 0.6 : 1);
+    graph += s->crowding * op_cost[s->p->kind[member[i]]] * (v->op == HIR_SHL || v->op == HIR_NEG ? 0.6 : 1);
     results += s->observed[member[i]];
     if (s->p->kind[member[i]] == 3)
       return;
@@ -260,6 +266,7 @@ void c_plan_sums(CPlan *p) {
       first[find(&s, i) + 1]++;
   for (int i = 0; i < p->k->n; i++)
     first[i + 1] += first[i];
+  s.crowding = crowding(first[p->k->n]);
   int *fill = mem_array(n, sizeof *fill);
   for (int i = 0; i < p->k->n; i++)
     if (p->live[i] && linear(&p->k->v[i])) {

@@ -424,6 +424,8 @@ static void rounded(i128 l, i128 h, int drop, Round round, i128 *rl, i128 *rh) {
 }
 
 int hir_quant(Kernel *k, int a, int drop, i128 l, i128 h, Round round, Overflow overflow, int site) {
+  if (drop < 0) /* a value of its own, so that its width counts */
+    a = hir_shl(k, a, -drop), drop = 0;
   i128 rl, rh;
   rounded(lo(k, a), hi(k, a), drop, round, &rl, &rh);
   bool fits = rl >= l && rh <= h;

@@ -13,6 +13,14 @@ typedef struct {
   int frac;
 } Num;
 
+/* What will be added to a sum before its bits are dropped: the bias of an Add that follows, and the half of rounding half up. The adder graph takes both in
+ * where they cost least; they are taken off again behind it, which costs nothing, as the constants that follow cancel it. */
+typedef struct {
+  const Tensor *bias; /* constant of the one Add that reads the sum; NULL: none */
+  bool rounds;
+  int frac; /* places that are kept */
+} Ahead;
+
 struct Lower {
   const Graph *g;
   const Options *o;
@@ -25,6 +33,7 @@ struct Lower {
   Round round;
   Overflow overflow;
   int site; /* -1 until something of this node may overflow */
+  Ahead ahead; /* of a dense product */
 };
 
 /* Elements of an input tensor; constants come quantised to the format that quant.c gave them. */

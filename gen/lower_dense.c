@@ -9,8 +9,26 @@
 static const McmOptions *mcm_options(const Lower *l) {
   static McmOptions opt;
   const char *d = l->o->depth;
-  opt.max_depth_extra = !d || !strcmp(d, "auto") ? 2 : !strcmp(d, "min") ? 0 : (int)strtol(d, NULL, 10);
+  opt.max_depth_extra = !d || !strcmp(d, "auto") ? 0 : !strcmp(d, "min") ? 0 : (int)strtol(d, NULL, 10);
   return &opt;
+}
+
+static Ahead look_ahead(const Lower *l, const Tensor *t) {
+  Ahead a = {0};
+  Node *n;
+  if (t->exact && graph_uses(l->g, t, &n) == 1 && n && n->op == OP_Add && n->in[n->in[0] == t]->value &&
+      tensor_count(n->in[n->in[0] == t]) == tensor_count(t)) {
+    a.bias = n->in[n->in[0] == t];
+    t = n->out[0];
+  }
+  if (t->exact && graph_uses(l->g, t, &n) == 1 && n && n->op == OP_Relu)
+    t = n->out[0];
+  if (!t->exact) {
+    LayerConfig c = config_for(l->config, t->producer->name);
+    a.rounds = (c.has_round ? c.round : l->o->round) == ROUND_RND;
+    a.frac = t->fmt.W - t->fmt.I;
+  }
+  return a;
 }
 
 /* y[cols] = x[rows] * w[rows][cols] + bias[cols], w constant: one adder graph. w and bias are given as Num of constants; bias may be NULL. */
@@ -42,9 +60,20 @@ static void const_product(Lower *l, int rows, int cols, const Num *x, const Num 
     int up = hir_shl(k, bias[j].v, frac - bias[j].frac);
     b[j] = k->v[up].lo;
   }
-  hir_mcm(k, rows, cols, m, xv, bias ? b : NULL, yv, mcm_options(l));
+  i128 *extra = mem_array((size_t)cols + 1, sizeof *extra);
+  for (int j = 0; j < cols; j++) {
+    if (l->ahead.bias && tensor_count(l->ahead.bias) == cols) {
+      Num c = lower_in(l, l->ahead.bias)[j];
+      if (c.frac <= frac && frac - c.frac < 60)
+        extra[j] = k->v[c.v].lo * ((i128)1 << (frac - c.frac));
+    }
+    if (l->ahead.rounds && frac - l->ahead.frac > 0 && frac - l->ahead.frac < 60)
+      extra[j] += (i128)1 << (frac - l->ahead.frac - 1);
+    b[j] += extra[j];
+  }
+  hir_mcm(k, rows, cols, m, xv, b, yv, mcm_options(l));
   for (int j = 0; j < cols; j++)
-    y[j] = (Num){yv[j], frac};
+    y[j] = (Num){hir_add(k, yv[j], hir_const(k, -extra[j]), 0), frac};
 }
 
 /* Both operands known at run time: a multiplier a product. */
@@ -122,6 +151,7 @@ void lower_gemm(Lower *l, const Node *n) {
     for (int64_t e = 0; e < (int64_t)M * N; e++)
       bias[e] = c[num_broadcast(C, Y, e)];
   }
+  l->ahead = look_ahead(l, Y);
   bool late = C && !C->value; /* a bias that is no constant is added afterwards */
   product(l, M, K, N, a, ta ? 1 : K, ta ? M : 1, A->value, b, tb ? 1 : N, tb ? K : 1, B->value, late ? NULL : bias, y);
   for (int64_t e = 0; late && e < (int64_t)M * N; e++)
@@ -134,6 +164,7 @@ void lower_matmul(Lower *l, const Node *n) {
   const Num *a = lower_in(l, A), *b = lower_in(l, B);
   Num *y = lower_out(l, Y);
   int K = (int)A->dim[A->rank - 1], M = A->rank > 1 ? (int)A->dim[A->rank - 2] : 1, N = B->rank > 1 ? (int)B->dim[B->rank - 1] : 1;
+  l->ahead = look_ahead(l, Y);
   int64_t batches = tensor_count(Y) / ((int64_t)M * N);
   /* leading dimensions broadcast: seen as tensors of matrices */
   Tensor head_a = *A, head_b = *B, head_y = *Y;

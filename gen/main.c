@@ -44,8 +44,6 @@ static void done(const Options *o, const char *pass, const Graph *g, const Kerne
 }
 
 static void refuse_what_is_missing(const Options *o) {
-  if (o->target & TARGET_HLS)
-    diag_error(EXIT_UNSUPPORTED, NULL, "--target=%s: HLS C++ is not emitted in this version; use --target=vhdl or --target=c", o->target == TARGET_ALL ? "all" : "hls");
   if (!strcmp(o->mode, "stream"))
     diag_error(EXIT_UNSUPPORTED, NULL, "--mode=stream is not supported in this version; use --mode=parallel");
   if (o->reuse > 1)
@@ -111,6 +109,8 @@ static void emit(const Design *d, const Samples *s, const Comparison *c) {
   emit_c(d, &folder);
   if (o->target & TARGET_VHDL)
     emit_vhdl(d, &folder);
+  if (o->target & TARGET_HLS)
+    emit_hls(d, &folder);
   emit_tb(d, &folder);
   emit_folder(d, &folder);
   done(o, "emit", NULL, NULL);

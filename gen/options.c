@@ -114,6 +114,14 @@ static void set_dump(Parse *p, const char *a) {
 }
 static void set_verbose(Parse *p, const char *a) { (void)a, p->o.verbose = true; }
 static void set_quiet(Parse *p, const char *a) { (void)a, diag_set_quiet(p->o.quiet = true); }
+static void set_hls_mult(Parse *p, const char *a) {
+  choice(p, a, "adders|tool");
+  p->o.hls_mult = a;
+}
+static void set_hls_io(Parse *p, const char *a) {
+  choice(p, a, "none|axis|axilite");
+  p->o.hls_io = a;
+}
 static void set_float_out(Parse *p, const char *a) { p->o.float_out = a; }
 static void set_list_ops(Parse *p, const char *a) {
   (void)a;
@@ -208,7 +216,7 @@ static void parse_one(Parse *p, int argc, char **argv, int *at) {
 
 Options options_parse(int argc, char **argv, bool *done) {
   Parse p = {.o = {.target = TARGET_VHDL, .W = 16, .I = 6, .round = ROUND_RND, .overflow = OVERFLOW_SAT, .mode = "auto", .reuse = 1, .channels = 1,
-                   .clock_ns = 5, .prune = -1, .merge = -1, .max_error = -1, .depth = "auto"}};
+                   .clock_ns = 5, .prune = -1, .merge = -1, .max_error = -1, .depth = "auto", .hls_mult = "adders", .hls_io = "none"}};
   Options *o = &p.o;
   for (int i = 1; i < argc; i++)
     if (argv[i][0] == '-' && argv[i][1])

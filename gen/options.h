@@ -31,6 +31,8 @@ typedef struct {
   const char *dump; /* pass name */
   const char *depth; /* auto, min or a number */
   const char *float_out; /* --float-out */
+  const char *hls_mult; /* adders, tool */
+  const char *hls_io; /* none, axis, axilite */
 } Options;
 
 /* Parses argv. On a fault: diag_error(EXIT_USAGE). --help, --version, --list-ops print and set *done. */

@@ -22,6 +22,8 @@ const char *format_text(Format f) {
 }
 
 int format_fit(int W, double lo, double hi) {
+  if (lo == 0 && hi == 0)
+    return 1;
   for (int I = -60; I < 64; I++) {
     double step = ldexp(1, I - W), top = ldexp(1, I - 1);
     if (lo >= -top - step / 2 && hi < top - step / 2)

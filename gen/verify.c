@@ -82,13 +82,15 @@ static json_t *check(const Design *d, const Check *c) {
 
 void verify(const Design *d) {
   static const Check c_check = {"c", "check", "C model against the oracle"}, ghdl = {"ghdl", "sim", "VHDL in GHDL against the C model"},
-                     verilator = {"verilator", "verilate", "VHDL in Verilator, all vectors"};
+                     verilator = {"verilator", "verilate", "VHDL in Verilator, all vectors"}, hls = {"hls", "hls", "HLS C++ on the host, all vectors"};
   json_t *v = json_object();
   json_object_set_new(v, c_check.key, check(d, &c_check));
   if (d->o->target & TARGET_VHDL) {
     json_object_set_new(v, ghdl.key, check(d, &ghdl));
     json_object_set_new(v, verilator.key, check(d, &verilator));
   }
+  if (d->o->target & TARGET_HLS)
+    json_object_set_new(v, hls.key, check(d, &hls));
   char *path = mem_printf("%s/report.json", d->o->out_dir), *fresh = mem_printf("%s.new", path);
   json_t *root = json_load_file(path, 0, NULL);
   if (!root || json_object_set(root, "verify", v) || json_dump_file(root, fresh, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || rename(fresh, path))

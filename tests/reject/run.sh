@@ -151,8 +151,6 @@ check reject.numeric.saturation_warns warns 'results saturated.*I=' models/ch1.o
 
 # ---- not in this version ----
 later() { local name=$1 regex=$2; shift 2; rejects "reject.later.$name" 3 "$regex" "$NNGEN" models/ch1.onnx "$@" -o "$out"; }
-later hls 'HLS' --target=hls
-later all 'HLS' --target=all
 later stream 'mode=stream' --mode=stream
 later reuse 'reuse' --reuse=4
 later channels 'channels' --channels=8
