@@ -29,6 +29,11 @@ typedef struct {
   bool is_signed;
 } VhdlRef;
 
+/* Proved to be one number, whatever the operation: written as that number, and what it was computed from is not missed. */
+static inline bool vhdl_is_const(const Vhdl *x, int i) {
+  return x->k->v[i].lo == x->k->v[i].hi;
+}
+
 /* emit_vhdl_plan.c: which values are variables, in which stage, for how long they are carried, and what they are called. */
 void vhdl_plan(Vhdl *x, const Design *d);
 VhdlRef vhdl_ref(const Vhdl *x, int value);

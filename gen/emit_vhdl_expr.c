@@ -74,10 +74,6 @@ static void const_beside(Buf *b, i128 c, bool is_signed, int width) {
 
 /* ---- operands ---- */
 
-static bool is_const(const Vhdl *x, int i) {
-  return x->k->v[i].op == HIR_CONST;
-}
-
 /* The lowest n bits of a reference, of the base's own type. */
 static void put_name(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int n) {
   if (x->home[r->base] < stage)
@@ -88,7 +84,7 @@ static void put_name(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int n) 
 }
 
 static void put_ref(Buf *b, const Vhdl *x, VhdlRef r, int stage, bool is_signed, int width) {
-  if (is_const(x, r.base)) {
+  if (vhdl_is_const(x, r.base)) {
     vhdl_const(b, x->k->v[r.base].lo, is_signed, width);
     return;
   }
@@ -128,7 +124,7 @@ void vhdl_operand(Buf *b, const Vhdl *x, int value, int stage, bool is_signed, i
 /* Whether an operator extends the operand by itself, given that its other operand has the full width. */
 static bool extends_itself(const Vhdl *x, int value, bool is_signed, int width) {
   VhdlRef r = vhdl_ref(x, value);
-  return !is_const(x, r.base) && r.shift == 0 && r.n <= width && r.is_signed == is_signed && hir_signed(&x->k->v[r.base]) == is_signed;
+  return !vhdl_is_const(x, r.base) && r.shift == 0 && r.n <= width && r.is_signed == is_signed && hir_signed(&x->k->v[r.base]) == is_signed;
 }
 
 static int own_width(const Vhdl *x, int value) {
@@ -156,13 +152,13 @@ static void sum(Buf *b, const Vhdl *x, int i) {
   bool s = hir_signed(v), minus = v->op == HIR_SUB;
   int w = hir_width(v), stage = x->home[i], a = v->arg[0], c = v->arg[1];
   int sa = v->imm < 0 ? -v->imm : 0, sc = v->imm > 0 ? v->imm : 0;
-  if (is_const(x, a)) { /* typed: ghdl --synth 2.0.0 turns "5 - x" into x - 5 */
+  if (vhdl_is_const(x, a)) { /* typed: ghdl --synth 2.0.0 turns "5 - x" into x - 5 */
     vhdl_const(b, sa > 126 ? 0 : (i128)((u128)x->k->v[a].lo << sa), s, w);
     buf_puts(b, minus ? " - " : " + ");
     term(b, x, c, sc, stage, s, w, true);
     return;
   }
-  if (is_const(x, c)) {
+  if (vhdl_is_const(x, c)) {
     i128 value = modulo(sc > 126 ? 0 : (i128)((u128)x->k->v[c].lo << sc), s, w);
     /* "- 5" rather than "+ -5", which VHDL does not even parse */
     if (value < 0 && value > -((i128)1 << (w - 1)))
@@ -254,7 +250,7 @@ static void put_all(Buf *b, const Vhdl *x, const VhdlRef *r, int stage, int high
  * saturated, yosys for Xilinx 7: 28 LUT and 2 CARRY4 as comparisons, 17 LUT this way). */
 static bool bit_test(Buf *b, const Vhdl *x, VhdlRef r, int stage, char op, i128 c) {
   i128 power = op == '<' ? -c : c + 1;
-  if (r.shift || power < 0 || (power & (power - 1)) || (op == '<' && !r.is_signed))
+  if (vhdl_is_const(x, r.base) || r.shift || power < 0 || (power & (power - 1)) || (op == '<' && !r.is_signed))
     return false;
   int top = r.n - 1, low = power ? hir_width_of(power, power) - 1 : r.n;
   if (r.is_signed) {
@@ -271,7 +267,8 @@ static bool bit_test(Buf *b, const Vhdl *x, VhdlRef r, int stage, char op, i128 
 
 static void compare_const(Buf *b, const Vhdl *x, int value, int stage, char op, i128 c) {
   VhdlRef r = vhdl_ref(x, value);
-  if (op == '<' && c > 0 && (c & (c - 1)) == 0 && !r.is_signed && !r.shift && hir_width_of(c, c) <= r.n) { /* x < 2^n */
+  if (op == '<' && c > 0 && (c & (c - 1)) == 0 && !vhdl_is_const(x, r.base) && !r.is_signed && !r.shift &&
+      hir_width_of(c, c) <= r.n) { /* x < 2^n */
     put_all(b, x, &r, stage, r.n - 1, hir_width_of(c, c) - 1, 0, false);
     return;
   }
@@ -287,9 +284,9 @@ static void compare_const(Buf *b, const Vhdl *x, int value, int stage, char op, 
 }
 
 static void less(Buf *b, const Vhdl *x, int a, int c, int stage) {
-  if (is_const(x, c)) {
+  if (vhdl_is_const(x, c)) {
     compare_const(b, x, a, stage, '<', x->k->v[c].lo);
-  } else if (is_const(x, a)) {
+  } else if (vhdl_is_const(x, a)) {
     compare_const(b, x, c, stage, '>', x->k->v[a].lo);
   } else {
     bool s = vhdl_ref(x, a).is_signed || vhdl_ref(x, c).is_signed;
@@ -311,7 +308,7 @@ static void assign_const(Buf *b, const Vhdl *x, int i, i128 c) {
 
 static void assign(Buf *b, const Vhdl *x, int i, int value) {
   const HirValue *v = &x->k->v[i];
-  if (is_const(x, value)) {
+  if (vhdl_is_const(x, value)) {
     assign_const(b, x, i, x->k->v[value].lo);
     return;
   }
@@ -335,10 +332,6 @@ static void select_smaller(Buf *b, const Vhdl *x, int i) {
 static void clamp(Buf *b, const Vhdl *x, int i) {
   const HirValue *v = &x->k->v[i], *a = &x->k->v[v->arg[0]];
   const char *word = "if";
-  if (v->lo == v->hi) {
-    assign_const(b, x, i, v->lo);
-    return;
-  }
   if (a->lo < v->bound_lo) {
     buf_printf(b, "      %s ", word);
     compare_const(b, x, v->arg[0], x->home[i], '<', v->bound_lo);
@@ -365,6 +358,10 @@ static void clamp(Buf *b, const Vhdl *x, int i) {
 static void mux(Buf *b, const Vhdl *x, int i) {
   const HirValue *v = &x->k->v[i];
   VhdlRef r = vhdl_ref(x, v->arg[0]);
+  if (vhdl_is_const(x, r.base)) {
+    assign(b, x, i, v->arg[x->k->v[r.base].lo ? 1 : 2]);
+    return;
+  }
   buf_puts(b, "      if ");
   put_index(b, x, &r, x->home[i], 0, 0);
   buf_puts(b, " = '1' then\n");

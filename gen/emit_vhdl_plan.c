@@ -71,7 +71,7 @@ static bool reads_once(const HirValue *v) {
 }
 
 static void read_at(const Vhdl *x, int i, int stage) {
-  if (x->k->v[i].op == HIR_CONST)
+  if (vhdl_is_const(x, i))
     return;
   int base = vhdl_ref(x, i).base;
   if (x->last[base] < stage)
@@ -95,15 +95,15 @@ static void plan_wires(Vhdl *x) {
   int *used_in = mem_array((size_t)k->n + 1, sizeof *used_in); /* stage of the only reader */
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
-    x->home[i] = v->op == HIR_CONST ? -1 : v->op == HIR_IN ? 0 : v->stage + 1 < x->stages ? v->stage + 1 : x->stages;
+    x->home[i] = vhdl_is_const(x, i) ? -1 : v->op == HIR_IN ? 0 : v->stage + 1 < x->stages ? v->stage + 1 : x->stages;
   }
   for (int i = 0; i < k->n_out; i++)
     uses[k->out[i]]++, used_in[k->out[i]] = x->stages;
   for (int i = k->n - 1; i >= 0; i--) {
     const HirValue *v = &k->v[i];
-    if (!x->live[i])
+    if (!x->live[i] || vhdl_is_const(x, i))
       continue;
-    bool constant = v->arg[0] >= 0 && k->v[v->arg[0]].op == HIR_CONST;
+    bool constant = v->arg[0] >= 0 && vhdl_is_const(x, v->arg[0]);
     x->folded[i] = !constant && (v->op == HIR_SHL || (slices(k, v) && uses[i] == 1 && !x->name[i]));
     for (int j = 0; j < hir_op_args(v->op); j++) {
       uses[v->arg[j]] += reads_once(v) && !(x->folded[i] && uses[i] > 1) ? 1 : 2;
@@ -186,7 +186,7 @@ static void plan_names(Vhdl *x) {
     x->layer_name[l] = prefix(used, &n, k->layer[l].name);
     for (int j = 0; j < k->layer[l].n; j++) {
       int v = k->layer[l].value[j];
-      if (v >= 0 && !x->name[v] && k->v[v].op != HIR_SHL && k->v[v].op != HIR_CONST)
+      if (v >= 0 && !x->name[v] && k->v[v].op != HIR_SHL && !vhdl_is_const(x, v))
         x->name[v] = mem_printf("%s_%d", x->layer_name[l], j);
     }
   }
@@ -208,7 +208,14 @@ static void plan_tables(Vhdl *x) {
 void vhdl_plan(Vhdl *x, const Design *d) {
   const Kernel *k = d->k;
   size_t n = (size_t)k->n + 1;
-  *x = (Vhdl){.d = d, .k = k, .stages = vhdl_latency(k) - 1, .live = hir_live(k)};
+  *x = (Vhdl){.d = d, .k = k, .stages = vhdl_latency(k) - 1};
+  x->live = mem_array(n, 1);
+  for (int i = 0; i < k->n_out; i++)
+    x->live[k->out[i]] = 1;
+  for (int i = k->n - 1; i >= 0; i--)
+    for (int j = 0; j < hir_op_args(k->v[i].op); j++)
+      if (x->live[i] && !vhdl_is_const(x, i))
+        x->live[k->v[i].arg[j]] = 1;
   x->folded = mem_array(n, sizeof *x->folded);
   x->home = mem_array(n, sizeof *x->home);
   x->last = mem_array(n, sizeof *x->last);

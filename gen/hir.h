@@ -73,8 +73,18 @@ typedef struct {
   bool input_side; /* limits a table's address, where the function is flat: not an overflow */
 } HirSite;
 
+/* family.def */
+typedef struct {
+  const char *name;
+  double lut_ns, carry_ns, carry_bit_ns;
+  bool three_input; /* a + b + c in one cell a bit */
+} Family;
+/* hir_pipe.c: the row of that name; NULL when there is none. The first is the default. */
+const Family *family_find(const char *name);
+
 typedef struct {
   const char *name; /* top: legal identifier */
+  const Family *family; /* set by hir_pipeline; NULL before: generic */
   int n, cap;
   HirValue *v;
   int n_in; /* IN elements */
@@ -168,7 +178,7 @@ void hir_mcm(Kernel *k, int rows, int cols, const int64_t *m, const int *x, cons
 
 /* clock_ns: target period. Stage s computes combinationally from registers of earlier stages; a value read in a later stage than its own is
  * carried by registers. stage is nondecreasing along arguments. IN values are registered on entry: stage 0 computes from that input register. */
-void hir_pipeline(Kernel *k, double clock_ns);
+void hir_pipeline(Kernel *k, double clock_ns, const Family *family);
 /* Delay of one value's operation in ns, in the simple model used (wires and constants: 0). */
 double hir_delay(const Kernel *k, const HirValue *v);
 

@@ -11,10 +11,22 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* In ns; a mid-grade 28 nm FPGA with routing: one LUT level 0.6, a carry chain 0.35 + 0.015 a bit more. A guide, not a timing report. */
-static const double lut_ns = 0.6, carry_ns = 0.35, carry_bit_ns = 0.015;
+static const Family family[] = {
+#define FAMILY(name, lut, carry, bit, three) {#name, lut, carry, bit, three},
+#include "family.def"
+#undef FAMILY
+};
+
+const Family *family_find(const char *name) {
+  for (size_t i = 0; i < sizeof family / sizeof *family; i++)
+    if (!strcmp(family[i].name, name))
+      return &family[i];
+  return NULL;
+}
 
 double hir_delay(const Kernel *k, const HirValue *v) {
+  const Family *f = k->family ? k->family : family;
+  double lut_ns = f->lut_ns, carry_ns = f->carry_ns, carry_bit_ns = f->carry_bit_ns;
   int w = hir_width(v), wa = v->arg[0] >= 0 ? hir_width(&k->v[v->arg[0]]) : 0, wb = v->arg[1] >= 0 ? hir_width(&k->v[v->arg[1]]) : 0;
   switch (v->op) {
   case HIR_ADD:
@@ -140,7 +152,8 @@ static void place_boundary(Pipe *p, int at, Cut *cut, int *node, uint8_t *side) 
   }
 }
 
-void hir_pipeline(Kernel *k, double clock_ns) {
+void hir_pipeline(Kernel *k, double clock_ns, const Family *f) {
+  k->family = f;
   size_t n = (size_t)k->n + 1;
   Pipe p = {.k = k, .clock = clock_ns, .delay = mem_array(n, sizeof(double)), .latest = mem_array(n, sizeof(int)), .time = mem_array(n, sizeof(double)),
             .bits = mem_array(n, sizeof(int)), .done = mem_array(n, 1)};

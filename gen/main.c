@@ -98,7 +98,7 @@ static Kernel *back(Kernel *k, const Options *o) {
     k = hir_clean(k);
   }
   done(o, "expand", NULL, k);
-  hir_pipeline(k, o->clock_ns);
+  hir_pipeline(k, o->clock_ns, o->family);
   done(o, "pipeline", NULL, k);
   return k;
 }

@@ -76,6 +76,10 @@ static void set_mode(Parse *p, const char *a) {
 static void set_reuse(Parse *p, const char *a) { p->o.reuse = (int)whole(p, a, 1, 1 << 24); }
 static void set_channels(Parse *p, const char *a) { p->o.channels = (int)whole(p, a, 1, 1 << 16); }
 static void set_clock(Parse *p, const char *a) { p->o.clock_ns = real(p, a, 0.1, 1e6); }
+static void set_family(Parse *p, const char *a) {
+  choice(p, a, "generic|xilinx7|ultrascale|agilex|stratix10|ecp5|ice40");
+  p->o.family = family_find(a);
+}
 static void set_depth(Parse *p, const char *a) {
   if (strcmp(a, "auto") && strcmp(a, "min"))
     whole(p, a, -1, 1000);
@@ -216,7 +220,7 @@ static void parse_one(Parse *p, int argc, char **argv, int *at) {
 
 Options options_parse(int argc, char **argv, bool *done) {
   Parse p = {.o = {.target = TARGET_VHDL, .W = 16, .I = 6, .round = ROUND_RND, .overflow = OVERFLOW_SAT, .mode = "auto", .reuse = 1, .channels = 1,
-                   .clock_ns = 5, .prune = -1, .merge = -1, .max_error = -1, .depth = "auto", .hls_mult = "adders", .hls_io = "none"}};
+                   .clock_ns = 5, .prune = -1, .merge = -1, .max_error = -1, .depth = "auto", .family = family_find("generic"), .hls_mult = "adders", .hls_io = "none"}};
   Options *o = &p.o;
   for (int i = 1; i < argc; i++)
     if (argv[i][0] == '-' && argv[i][1])

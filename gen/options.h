@@ -29,6 +29,7 @@ typedef struct {
   double max_error; /* < 0: off */
   const char *compare_a, *compare_b;
   const char *dump; /* pass name */
+  const Family *family;
   const char *depth; /* auto, min or a number */
   const char *float_out; /* --float-out */
   const char *hls_mult; /* adders, tool */

@@ -98,6 +98,7 @@ static json_t *options(const Options *o) {
   json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q", o->auto_I ? mem_printf("%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I), "round",
                         round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels", o->channels, "clock", o->clock_ns,
                         "depth", o->depth);
+  json_object_set_new(j, "family", json_string(o->family->name));
   json_object_set_new(j, "config", o->config ? text(o->config) : json_null());
   json_object_set_new(j, "data", o->data ? text(o->data) : json_null());
   json_object_set_new(j, "labels", o->labels ? text(o->labels) : json_null());

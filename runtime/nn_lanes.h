@@ -219,7 +219,10 @@ typedef uint64_t nn_y64;
       nn_f##K a = zero, v, rest;                                                                                                         \
       nn_x32k##K whole;                                                                                                                  \
       nn_s##K out;                                                                                                                       \
-      memcpy(&a, x + i, left * sizeof *x);                                                                                               \
+      if (left == sub) /* a size known beforehand is a plain load */                                                                     \
+        memcpy(&a, x + i, sizeof a);                                                                                                     \
+      else                                                                                                                               \
+        memcpy(&a, x + i, left * sizeof *x);                                                                                             \
       a *= scale;                                                                                                                        \
       out = (nn_s##K)(a != a);                                                                                                           \
       a = (nn_f##K)(~out & (nn_s##K)a);                                                                                                  \
@@ -240,7 +243,10 @@ typedef uint64_t nn_y64;
       v = NN_FSEL(K, v > hi, hi, v);                                                                                                     \
       v = NN_FSEL(K, v < lo, lo, v);                                                                                                     \
       whole = __builtin_convertvector(v, nn_x32k##K);                                                                                    \
-      memcpy(y + i, &whole, left * sizeof *y);                                                                                           \
+      if (left == sub)                                                                                                                   \
+        memcpy(y + i, &whole, sizeof whole);                                                                                             \
+      else                                                                                                                               \
+        memcpy(y + i, &whole, left * sizeof *y);                                                                                         \
     }                                                                                                                                    \
     for (l = 0; l < (size_t)NN_SUB_##K; l++)                                                                                             \
       bad += (size_t)beyond[l];                                                                                                          \

@@ -475,7 +475,7 @@ static void pipeline_invariants(void **state) {
     int last_stages = 1 << 30;
     for (size_t c = 0; c < sizeof clock / sizeof *clock; c++) {
       Kernel *k = hir_clean(hir_expand(r->k));
-      hir_pipeline(k, clock[c]);
+      hir_pipeline(k, clock[c], NULL);
       assert_true(k->n_stages >= 1);
       assert_true(k->n_stages <= last_stages);
       last_stages = k->n_stages;
@@ -500,7 +500,7 @@ static void pipeline_keeps_the_clock(void **state) {
   const double clock = 5;
   for (int number = 0; number < 60; number++) {
     Kernel *k = hir_clean(hir_expand(random_kernel((uint64_t)number + 7000, true)->k));
-    hir_pipeline(k, clock);
+    hir_pipeline(k, clock, NULL);
     double *at = mem_array((size_t)k->n + 1, sizeof *at);
     for (int i = 0; i < k->n; i++) {
       const HirValue *v = &k->v[i];
