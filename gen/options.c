@@ -154,13 +154,32 @@ static const char *dashes(int i) {
   return strlen(table[i].name) == 1 && !(table[i].arg && table[i].name[0] == 'q') ? "-" : "--";
 }
 
+/* Text in lines of at most 110 columns, starting at column `at`, going on at column 33; far beyond: on a line of its own. */
+static void help_wrapped(const char *s, size_t at) {
+  enum { INDENT = 33, WIDTH = 110 };
+  while (*s) {
+    size_t n = strcspn(s, " ");
+    if (at > INDENT && at + n > WIDTH) {
+      printf("\n%*s", INDENT, "");
+      at = INDENT;
+    }
+    printf("%.*s", (int)n, s);
+    at += n;
+    s += n + strspn(s + n, " ");
+    if (*s && at + 1 < WIDTH)
+      putchar(' '), at++;
+  }
+  putchar('\n');
+}
+
 static void help_text(void) {
   printf("nngen %s: a trained network as ONNX becomes hardware\n\n  nngen MODEL.onnx [options]\n\n", NNGEN_VERSION);
   for (int i = 0; i < OPTIONS; i++) {
     char left[64];
     snprintf(left, sizeof left, "%s%s%s%s", dashes(i), table[i].name, !table[i].arg ? "" : strlen(table[i].name) == 1 && table[i].name[0] == 'o' ? " " : strcmp(table[i].name, "compare") && strcmp(table[i].name, "dim") ? "=" : " ",
              table[i].arg ? table[i].arg : "");
-    printf("  %-30s %s\n", left, table[i].help);
+    printf("  %-30s ", left);
+    help_wrapped(table[i].help, strlen(left) > 30 ? 1000 : 33);
   }
   puts("\nExit status: 0 done, 1 usage, 2 model invalid, 3 not supported, 4 numeric contract, 5 files and system, 6 verification mismatch");
 }

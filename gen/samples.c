@@ -109,10 +109,11 @@ static void run_float(const Graph *g, Samples *s, bool progress) {
     eval_run(eval, in);
     for (int i = 0; i < g->n_tensors; i++) {
       const Tensor *t = g->tensor[i];
-      const double *v = t->rank >= 0 ? eval_value(eval, t) : NULL;
+      const double *v = t->rank >= 0 && !(at && t->value) ? eval_value(eval, t) : NULL; /* constants once */
       for (int64_t e = 0; v && e < tensor_count(t); e++) {
-        s->lo[i] = at || e ? fmin(s->lo[i], v[e]) : v[e];
-        s->hi[i] = at || e ? fmax(s->hi[i], v[e]) : v[e];
+        bool first = !at && !e;
+        s->lo[i] = first || v[e] < s->lo[i] ? v[e] : s->lo[i];
+        s->hi[i] = first || v[e] > s->hi[i] ? v[e] : s->hi[i];
       }
     }
     for (int i = 0; i < g->n_out; i++) {
