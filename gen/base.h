@@ -77,7 +77,8 @@ void diag_reset(void);
 /* Divert messages into a buffer instead of stderr (tests); NULL restores stderr. */
 void diag_set_stream(FILE *f);
 
-/* Untrusted text made printable: control and non-ASCII bytes as \xNN, quotes and backslashes escaped, cut to 80 characters. In the arena. */
+/* Untrusted text made printable: control and non-ASCII bytes as \xNN, quotes and backslashes escaped, cut to 80 characters. In the arena.
+ */
 const char *diag_text(const char *s);
 
 /* ---- small helpers (text.c) ---- */

@@ -149,7 +149,8 @@ void compare_warn(const Graph *g, const Kernel *k, const Comparison *c, const Sa
       continue;
     const HirLayer *l = &k->layer[site->layer];
     const Tensor *t = layer_tensor(g, l);
-    diag_warn(t ? t->producer : NULL, "%llu of %llu results %s: the float model reaches %.4g to %.4g, %s holds %.4g to %.4g; I=%d would hold them all",
+    diag_warn(t ? t->producer : NULL,
+              "%llu of %llu results %s: the float model reaches %.4g to %.4g, %s holds %.4g to %.4g; I=%d would hold them all",
               (unsigned long long)n, (unsigned long long)c->layer[site->layer].elements, c->wrapped[i] ? "wrapped" : "saturated",
               t ? s->lo[t->id] : 0, t ? s->hi[t->id] : 0, format_text(l->fmt), ldexp((double)format_min(l->fmt), l->fmt.I - l->fmt.W),
               ldexp((double)format_max(l->fmt), l->fmt.I - l->fmt.W), t ? format_fit(l->fmt.W, s->lo[t->id], s->hi[t->id]) : 0);
@@ -157,7 +158,8 @@ void compare_warn(const Graph *g, const Kernel *k, const Comparison *c, const Sa
 }
 
 void compare_print(const Kernel *k, const Comparison *c, FILE *f) {
-  fprintf(f, "%-24s %-16s %8s %12s %12s %11s %11s %9s\n", "layer", "operator", "format", "min", "max", "worst error", "rms error", "saturated");
+  fprintf(f, "%-24s %-16s %8s %12s %12s %11s %11s %9s\n", "layer", "operator", "format", "min", "max", "worst error", "rms error",
+          "saturated");
   for (int i = 0; i < k->n_layers; i++) {
     const HirLayer *l = &k->layer[i];
     const LayerStats *st = &c->layer[i];
@@ -167,8 +169,9 @@ void compare_print(const Kernel *k, const Comparison *c, FILE *f) {
         sat += c->saturated[j] + c->wrapped[j];
     if (!st->elements)
       continue;
-    fprintf(f, "%-24.24s %-16.16s %8s %12.5g %12.5g %11.3g %11.3g %9llu\n", diag_text(l->name), l->op, l->fmt.W ? format_text(l->fmt) : "exact", st->min,
-            st->max, st->max_abs_err, sqrt(st->sum_sq_err / (double)st->elements), (unsigned long long)sat);
+    fprintf(f, "%-24.24s %-16.16s %8s %12.5g %12.5g %11.3g %11.3g %9llu\n", diag_text(l->name), l->op,
+            l->fmt.W ? format_text(l->fmt) : "exact", st->min, st->max, st->max_abs_err, sqrt(st->sum_sq_err / (double)st->elements),
+            (unsigned long long)sat);
   }
   compare_line(c, f);
 }
@@ -178,7 +181,8 @@ void compare_line(const Comparison *c, FILE *f) {
   if (c->argmax_agreement >= 0)
     fprintf(f, ", same decision as float on %.2f %%", 100 * c->argmax_agreement);
   if (!isnan(c->float_metric))
-    fprintf(f, c->metric_is_accuracy ? ", accuracy %.2f %% (float %.2f %%)" : ", RMSE %.4g (float %.4g)", c->metric_is_accuracy ? 100 * c->fixed_metric : c->fixed_metric,
+    fprintf(f, c->metric_is_accuracy ? ", accuracy %.2f %% (float %.2f %%)" : ", RMSE %.4g (float %.4g)",
+            c->metric_is_accuracy ? 100 * c->fixed_metric : c->fixed_metric,
             c->metric_is_accuracy ? 100 * c->float_metric : c->float_metric);
   fputc('\n', f);
 }

@@ -80,8 +80,8 @@ static void set(LayerConfig *c, const char *glob, const char *key, json_t *v) {
     if (!json_is_integer(v) || c->table_bits < 2 || c->table_bits > 16)
       diag_error(EXIT_USAGE, NULL, "config: \"%s\": \"table_bits\" must be 2 to 16", diag_text(glob));
   } else {
-    diag_error(EXIT_USAGE, NULL, "config: \"%s\": unknown key \"%s\"; known: q weights bias result round overflow table_bits", diag_text(glob),
-               diag_text(key));
+    diag_error(EXIT_USAGE, NULL, "config: \"%s\": unknown key \"%s\"; known: q weights bias result round overflow table_bits",
+               diag_text(glob), diag_text(key));
   }
 }
 

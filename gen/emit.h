@@ -20,8 +20,8 @@ typedef struct {
 Buf *folder_add(Folder *f, const char *path);
 /* Whether folder_write would be allowed to: asked before the work is done. EXIT_FILES otherwise. */
 bool folder_may_write(const char *dir, bool force);
-/* Writes all files. An existing `dir` must be empty, carry the mark file `.nngen` (also written here) or `force` be set, else EXIT_FILES. On any failure
- * the old folder stays as it was and the temporary one is removed. */
+/* Writes all files. An existing `dir` must be empty, carry the mark file `.nngen` (also written here) or `force` be set, else EXIT_FILES.
+ * On any failure the old folder stays as it was and the temporary one is removed. */
 void folder_write(const Folder *f, const char *dir, bool force);
 
 /* Raw test vectors, all from hir_eval: n samples of k->n_in inputs and k->n_out outputs. The first n_corner exercise the extremes of
@@ -44,7 +44,8 @@ typedef struct {
 void emit_c(const Design *d, Folder *f);
 /* vhdl/TOP.vhd, vhdl/TOP_*.vhd, vhdl/files.txt */
 void emit_vhdl(const Design *d, Folder *f);
-/* Rising edges from the one that samples in_data (with in_valid) to the one that samples its out_data: the input register and one a stage. */
+/* Rising edges from the one that samples in_data (with in_valid) to the one that samples its out_data: the input register and one a stage.
+ */
 int vhdl_latency(const Kernel *k);
 /* Bits of the first n ports of a list, which is also where port n begins: ports follow one another upwards. */
 int vhdl_port_bits(const HirPort *p, int n);

@@ -60,7 +60,8 @@ static const char *format_name(Format f) {
 
 static void port_comment(Buf *b, const char *what, const HirPort *p, int n) {
   for (int i = 0; i < n; i++) {
-    buf_printf(b, " * %s '%s': elements %d to %d, %s, shape", what, comment(p[i].name), p[i].first, p[i].first + p[i].n - 1, format_name(p[i].fmt));
+    buf_printf(b, " * %s '%s': elements %d to %d, %s, shape", what, comment(p[i].name), p[i].first, p[i].first + p[i].n - 1,
+               format_name(p[i].fmt));
     for (int j = 0; j < p[i].rank; j++)
       buf_printf(b, "%s%lld", j ? " x " : " ", (long long)p[i].dim[j]);
     buf_puts(b, p[i].rank ? "\n" : " scalar\n");
@@ -69,8 +70,9 @@ static void port_comment(Buf *b, const char *what, const HirPort *p, int n) {
 
 static void port_macros(Buf *b, const char *top, const char *what, const HirPort *p, int n) {
   for (int i = 0; i < n; i++)
-    buf_printf(b, "#define %s_%s%d_W %d\n#define %s_%s%d_I %d\n#define %s_%s%d_SIGNED %d\n#define %s_%s%d_FIRST %d\n#define %s_%s%d_N %d\n", top, what,
-               i, p[i].fmt.W, top, what, i, p[i].fmt.I, top, what, i, p[i].fmt.is_signed, top, what, i, p[i].first, top, what, i, p[i].n);
+    buf_printf(b, "#define %s_%s%d_W %d\n#define %s_%s%d_I %d\n#define %s_%s%d_SIGNED %d\n#define %s_%s%d_FIRST %d\n#define %s_%s%d_N %d\n",
+               top, what, i, p[i].fmt.W, top, what, i, p[i].fmt.I, top, what, i, p[i].fmt.is_signed, top, what, i, p[i].first, top, what, i,
+               p[i].n);
 }
 
 static int trace_size(const Kernel *k) {
@@ -90,14 +92,22 @@ static void header(const Design *d, Folder *f) {
   Buf ports = {0}, types = {0};
   port_comment(&ports, "input ", k->in_port, k->n_in_ports);
   port_comment(&ports, "output", k->out_port, k->n_out_ports);
-  buf_printf(&types, "typedef %s %s_in_t;\ntypedef %s %s_out_t;\n#define %s_IN %d\n#define %s_OUT %d\n", c_type(element_of(k->in_port, k->n_in_ports)), d->top,
-             c_type(element_of(k->out_port, k->n_out_ports)), d->top, d->top, k->n_in, d->top, k->n_out);
-  buf_printf(&types, "#define %s_SITES %d\n#define %s_LAYERS %d\n#define %s_TRACE %d\n", d->top, k->n_sites, d->top, k->n_layers, d->top, trace_size(k));
+  buf_printf(&types, "typedef %s %s_in_t;\ntypedef %s %s_out_t;\n#define %s_IN %d\n#define %s_OUT %d\n",
+             c_type(element_of(k->in_port, k->n_in_ports)), d->top, c_type(element_of(k->out_port, k->n_out_ports)), d->top, d->top,
+             k->n_in, d->top, k->n_out);
+  buf_printf(&types, "#define %s_SITES %d\n#define %s_LAYERS %d\n#define %s_TRACE %d\n", d->top, k->n_sites, d->top, k->n_layers, d->top,
+             trace_size(k));
   port_macros(&types, d->top, "IN", k->in_port, k->n_in_ports);
   port_macros(&types, d->top, "OUT", k->out_port, k->n_out_ports);
   const char *source = comment(d->o->model ? d->o->model : "a hardware IR file");
-  const char *pairs[] = {"TOP", d->top, "TITLE", "a neural network in fixed point, bit for bit as in hardware", "VERSION", NNGEN_VERSION, "SOURCE", source,
-                         "PORTS", ports.s ? ports.s : "", "TYPES", types.s, "ROUNDING", rounding_text(d->o), NULL};
+  const char *pairs[] = {"TOP",      d->top,
+                         "TITLE",    "a neural network in fixed point, bit for bit as in hardware",
+                         "VERSION",  NNGEN_VERSION,
+                         "SOURCE",   source,
+                         "PORTS",    ports.s ? ports.s : "",
+                         "TYPES",    types.s,
+                         "ROUNDING", rounding_text(d->o),
+                         NULL};
   template_render(folder_add(f, mem_printf("c/%s.h", d->top)), "templates/text/c_model.h", pairs);
 }
 
@@ -115,7 +125,8 @@ static const char *load_text(const Design *d, const CPlan *p) {
     if (q->fmt.W == e.bits && q->fmt.is_signed == e.is_signed)
       buf_printf(&b, "      m->in[e][l] = (%s)x[e];\n", type);
     else if (q->fmt.is_signed)
-      buf_printf(&b, "      m->in[e][l] = (%s)((((int64_t)x[e] & %lld) ^ %lld) - %lld);\n", type, (long long)mask, (long long)half, (long long)half);
+      buf_printf(&b, "      m->in[e][l] = (%s)((((int64_t)x[e] & %lld) ^ %lld) - %lld);\n", type, (long long)mask, (long long)half,
+                 (long long)half);
     else
       buf_printf(&b, "      m->in[e][l] = (%s)((int64_t)x[e] & %lld);\n", type, (long long)mask);
   }
@@ -145,10 +156,12 @@ static void quantize_port(Buf *b, const Design *d, const HirPort *p, bool is_dou
     return;
   }
   buf_printf(b,
-             "    for (e = %d; e < %d; e++) {\n      int out = 0;\n      %s = (%s)%s_from_double((double)x[e], %d, %s, %lld, %s_%s, %s_%s, &out);\n      "
+             "    for (e = %d; e < %d; e++) {\n      int out = 0;\n      %s = (%s)%s_from_double((double)x[e], %d, %s, %lld, %s_%s, %s_%s, "
+             "&out);\n      "
              "beyond += (size_t)out;\n    }\n",
-             p->first, p->first + p->n, to, cast, top, frac, lo == INT64_MIN ? "-9223372036854775807 - 1" : mem_printf("%lld", (long long)lo), (long long)hi,
-             top, round, top, d->o->overflow == OVERFLOW_WRAP ? "WRAP" : "SAT");
+             p->first, p->first + p->n, to, cast, top, frac,
+             lo == INT64_MIN ? "-9223372036854775807 - 1" : mem_printf("%lld", (long long)lo), (long long)hi, top, round, top,
+             d->o->overflow == OVERFLOW_WRAP ? "WRAP" : "SAT");
 }
 
 /* Samples whose numbers are converted together: few inputs alone would not fill a vector. */
@@ -173,13 +186,16 @@ static void quantize_text(Buf *b, const Design *d, const CPlan *p) {
     buf_printf(b, "  %sint32_t row[%s_ROW];\n  size_t beyond = 0, i, e%s;\n  (void)row;\n", where, top, whole && !is_double ? ", l" : "");
     if (whole) {
       buf_printf(b,
-                 "  for (i = 0; i < n; i += %d, x += %s_ROW) {\n    const size_t samples = n - i < %d ? n - i : %d;\n    beyond += %s_quantize_f%d(x, row, "
+                 "  for (i = 0; i < n; i += %d, x += %s_ROW) {\n    const size_t samples = n - i < %d ? n - i : %d;\n    beyond += "
+                 "%s_quantize_f%d(x, row, "
                  "samples * %s_IN, %s);\n",
                  together, top, together, together, top, is_double ? 64 : 32, top, range_text(d, all.fmt, is_double));
       if (is_double)
         buf_printf(b, "    for (e = 0; e < samples * %s_IN; e++)\n      *in++ = (%s)row[e];\n  }\n", top, loader);
       else
-        buf_printf(b, "    for (l = 0; l < samples; l++)\n      for (e = 0; e < %s_IN; e++)\n        m->in[e][i + l] = (%s)row[l * %s_IN + e];\n  }\n",
+        buf_printf(b,
+                   "    for (l = 0; l < samples; l++)\n      for (e = 0; e < %s_IN; e++)\n        m->in[e][i + l] = (%s)row[l * %s_IN + "
+                   "e];\n  }\n",
                    top, loader, top);
     } else {
       buf_printf(b, "  for (i = 0; i < n; i++, x += %s_IN%s) {\n", top, is_double ? mem_printf(", in += %s_IN", top) : "");
@@ -197,7 +213,8 @@ static const char *dequantize_text(const Design *d, const char *from, const char
   Buf b = {0};
   for (int i = 0; i < d->k->n_out_ports; i++) {
     const HirPort *p = &d->k->out_port[i];
-    buf_printf(&b, "    for (e = %d; e < %d; e++)\n      y[e] = %s((double)%s * 0x1p%d);\n", p->first, p->first + p->n, cast, from, -(p->fmt.W - p->fmt.I));
+    buf_printf(&b, "    for (e = %d; e < %d; e++)\n      y[e] = %s((double)%s * 0x1p%d);\n", p->first, p->first + p->n, cast, from,
+               -(p->fmt.W - p->fmt.I));
   }
   return b.s ? b.s : "";
 }
@@ -216,7 +233,8 @@ static int site_kind(const Kernel *k, int site) {
   return 0;
 }
 
-/* Lane width of most of the work: so many samples at once that it fills vectors. Wider work takes several vectors, narrower work parts of one. */
+/* Lane width of most of the work: so many samples at once that it fills vectors. Wider work takes several vectors, narrower work parts of
+ * one. */
 static int bulk(const CPlan *p) {
   int64_t work[LANE_KINDS] = {0};
   for (int i = 0; i < p->n_sums; i++)
@@ -238,10 +256,12 @@ static void model(const Design *d, Folder *f) {
   const char *top = d->top;
   CPlan *p = c_plan(k);
   Buf *b = folder_add(f, mem_printf("c/%s.c", top));
-  buf_printf(b,
-             "/* %s.c - the network of %s.h. Made by nngen %s.\n *\n * Statements compute %s_LANES samples at once (%s_lanes.h). vN is value N of "
-             "nngen's hardware IR (--dump=pipeline).\n */\n#include \"%s.h\"\n#include \"%s_fixed.h\"\n#define %s_BULK %d\n#include \"%s_lanes.h\"\n#include <string.h>\n\n",
-             top, top, NNGEN_VERSION, top, top, top, top, top, bulk(p), top);
+  buf_printf(
+      b,
+      "/* %s.c - the network of %s.h. Made by nngen %s.\n *\n * Statements compute %s_LANES samples at once (%s_lanes.h). vN is value N of "
+      "nngen's hardware IR (--dump=pipeline).\n */\n#include \"%s.h\"\n#include \"%s_fixed.h\"\n#define %s_BULK %d\n#include "
+      "\"%s_lanes.h\"\n#include <string.h>\n\n",
+      top, top, NNGEN_VERSION, top, top, top, top, top, bulk(p), top);
   const char *only_top[] = {"TOP", top, NULL};
   template_render(b, "templates/text/c_names.h", only_top);
   c_body(b, p, top);
@@ -255,13 +275,14 @@ static void model(const Design *d, Folder *f) {
     list(&layer_names, literal(k->layer[i].name));
     list(&layer_sizes, mem_printf("%d", k->layer[i].n));
   }
-  const char *pairs[] = {"TOP", top, "LOAD", load_text(d, p), "QUANTIZE", quantize.s, "DEQUANTIZE", dequantize_text(d, "out[e]", ""),
-                         "DEQUANTIZE_FLOAT", dequantize_text(d, "m->out[e][l]", "(float)"),
+  const char *pairs[] = {
+      "TOP", top, "LOAD", load_text(d, p), "QUANTIZE", quantize.s, "DEQUANTIZE", dequantize_text(d, "out[e]", ""), "DEQUANTIZE_FLOAT",
+      dequantize_text(d, "m->out[e][l]", "(float)"),
 
-                         /* large ones would not fit a thread's stack; a thread has its own all the same */
-                         "MEMORY", mem_printf("%s%s_mem memory;", memory_bytes(p) > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "", top),
-                         "SITE_NAMES", site_names.s ? site_names.s : "\"\"", "SITE_KINDS", site_kinds.s ? site_kinds.s : "0", "LAYER_NAMES",
-                         layer_names.s ? layer_names.s : "\"\"", "LAYER_SIZES", layer_sizes.s ? layer_sizes.s : "0", NULL};
+      /* large ones would not fit a thread's stack; a thread has its own all the same */
+      "MEMORY", mem_printf("%s%s_mem memory;", memory_bytes(p) > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "", top),
+      "SITE_NAMES", site_names.s ? site_names.s : "\"\"", "SITE_KINDS", site_kinds.s ? site_kinds.s : "0", "LAYER_NAMES",
+      layer_names.s ? layer_names.s : "\"\"", "LAYER_SIZES", layer_sizes.s ? layer_sizes.s : "0", NULL};
   template_render(b, "templates/text/c_model.c", pairs);
   template_prefix(folder_add(f, mem_printf("c/%s_fixed.h", top)), "runtime/nn_fixed.h", top);
   template_prefix(folder_add(f, mem_printf("c/%s_lanes.h", top)), "runtime/nn_lanes.h", top);
@@ -289,11 +310,20 @@ static void drivers(const Design *d, Folder *f) {
     list(&in_w, mem_printf("{%d, %d, %d}", k->in_port[i].n, k->in_port[i].fmt.W, k->in_port[i].fmt.is_signed));
   for (int i = 0; i < k->n_out_ports; i++)
     list(&out_w, mem_printf("{%d, %d, %d}", k->out_port[i].n, k->out_port[i].fmt.W, k->out_port[i].fmt.is_signed));
-  const char *pairs[] = {"TOP", d->top, "VERSION", NNGEN_VERSION, "OUT_SHAPE", sample_shape(k->out_port, k->n_out_ports, k->n_out), "IN_SHAPE",
-                         sample_shape(k->in_port, k->n_in_ports, k->n_in), "IN_PORTS", in_w.s, "OUT_PORTS", out_w.s, "IN_TYPE",
-                         mem_printf("%sint%d", in.is_signed ? "" : "u", in.bits), "OUT_TYPE", mem_printf("%sint%d", out.is_signed ? "" : "u", out.bits),
-                         "IN", mem_printf("%d", k->n_in), "OUT", mem_printf("%d", k->n_out), "LAYERS", mem_printf("%d", k->n_layers), "SITES",
-                         mem_printf("%d", k->n_sites), "TRACE", mem_printf("%d", trace_size(k)), NULL};
+  const char *pairs[] = {"TOP",       d->top,
+                         "VERSION",   NNGEN_VERSION,
+                         "OUT_SHAPE", sample_shape(k->out_port, k->n_out_ports, k->n_out),
+                         "IN_SHAPE",  sample_shape(k->in_port, k->n_in_ports, k->n_in),
+                         "IN_PORTS",  in_w.s,
+                         "OUT_PORTS", out_w.s,
+                         "IN_TYPE",   mem_printf("%sint%d", in.is_signed ? "" : "u", in.bits),
+                         "OUT_TYPE",  mem_printf("%sint%d", out.is_signed ? "" : "u", out.bits),
+                         "IN",        mem_printf("%d", k->n_in),
+                         "OUT",       mem_printf("%d", k->n_out),
+                         "LAYERS",    mem_printf("%d", k->n_layers),
+                         "SITES",     mem_printf("%d", k->n_sites),
+                         "TRACE",     mem_printf("%d", trace_size(k)),
+                         NULL};
   template_render(folder_add(f, mem_printf("tb/%s_ref.c", d->top)), "templates/text/ref_main.c", pairs);
   template_prefix(folder_add(f, mem_printf("tb/%s_npy.h", d->top)), "runtime/nn_npy.h", d->top);
   template_render(folder_add(f, mem_printf("%s.py", d->top)), "templates/text/model.py", pairs);

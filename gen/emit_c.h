@@ -14,11 +14,12 @@
 
 enum { LANE_KINDS = 4 }; /* 16, 32, 64, 128 bits: kind 0 to 3 */
 
-/* Several sums over the same values: row r is bias[r] + sum of w[r*cols + c] * value col[c], modulo 2^(16 << kind), where it is proved to fit. */
+/* Several sums over the same values: row r is bias[r] + sum of w[r*cols + c] * value col[c], modulo 2^(16 << kind), where it is proved to
+ * fit. */
 typedef struct {
   int kind, phase, layer;
   int rows, cols;
-  int *row, *col;    /* values; rows may be virtual ones */
+  int *row, *col;     /* values; rows may be virtual ones */
   uint64_t *w, *bias; /* w: row after row */
 } CSum;
 
@@ -49,11 +50,11 @@ typedef struct {
 
 typedef struct {
   const Kernel *k;
-  int n; /* values, then virtual ones */
+  int n;                /* values, then virtual ones */
   uint8_t *live, *read; /* live: read by others, or counted */
   uint8_t *in_sum;      /* computed by a sum, or inside one */
-  uint8_t *is_row;        /* result of a sum */
-  uint8_t *kind;          /* lane kind of the value's memory */
+  uint8_t *is_row;      /* result of a sum */
+  uint8_t *kind;        /* lane kind of the value's memory */
   int *phase;
   int n_virtual, cap_virtual;
   uint8_t *virtual_kind;
@@ -73,7 +74,9 @@ typedef struct {
   int64_t sum_terms, graph_adders; /* how much is done either way */
 } CPlan;
 
-static inline int c_bits(int kind) { return 16 << kind; }
+static inline int c_bits(int kind) {
+  return 16 << kind;
+}
 /* Least kind that holds [lo, hi] with a sign bit. */
 int c_kind_of(i128 lo, i128 hi);
 

@@ -58,7 +58,7 @@ static void compare(Buf *b, const CPlan *p, int x, const char *op, i128 bound, i
 
 static void saturate(Buf *b, const CPlan *p, const HirValue *v, int kind) {
   const HirValue *a = &p->k->v[v->arg[0]];
-  bool low = a->lo < v->bound_lo, high = a->hi > v->bound_hi;
+  bool low = a->lo<v->bound_lo, high = a->hi> v->bound_hi;
   if (high) {
     buf_printf(b, "SEL(%d, ", c_bits(kind));
     compare(b, p, v->arg[0], ">", v->bound_hi, kind);
@@ -152,13 +152,21 @@ static void expression(Buf *b, const CPlan *p, const HirValue *v, int kind) {
     buf_puts(b, ")");
     break;
   }
-  case HIR_CLAMP: saturate(b, p, v, kind); break;
-  case HIR_WRAP: wrap(b, p, v, kind); break;
-  case HIR_CONST: constant(b, kind, v->lo); break;
+  case HIR_CLAMP:
+    saturate(b, p, v, kind);
+    break;
+  case HIR_WRAP:
+    wrap(b, p, v, kind);
+    break;
+  case HIR_CONST:
+    constant(b, kind, v->lo);
+    break;
   case HIR_IN:
   case HIR_LUT:
   case HIR_QUANT:
-  case HIR_OP_COUNT: buf_puts(b, "?"); break;
+  case HIR_OP_COUNT:
+    buf_puts(b, "?");
+    break;
   }
 }
 
@@ -197,7 +205,7 @@ static void layer_comment(Buf *b, Part *t, int layer) {
 
 static void count(Buf *b, const Part *t, const HirValue *v) {
   const HirValue *a = &t->p->k->v[v->arg[0]];
-  bool low = a->lo < v->bound_lo, high = a->hi > v->bound_hi;
+  bool low = a->lo<v->bound_lo, high = a->hi> v->bound_hi;
   if (v->site < 0 || (!low && !high))
     return;
   buf_printf(b, "    COUNT(%d, n%d, ", c_bits(t->kind), v->site);
@@ -251,11 +259,16 @@ static void total_statement(Buf *b, Part *t, const CTotal *s) {
 static void item_statement(Buf *b, Part *t, const CItem *it) {
   int bits = c_bits(t->kind);
   switch (it->type) {
-  case C_VALUE: value_statement(b, t, it->value); return;
-  case C_TOTAL: total_statement(b, t, &t->p->total[it->arg]); return;
+  case C_VALUE:
+    value_statement(b, t, it->value);
+    return;
+  case C_TOTAL:
+    total_statement(b, t, &t->p->total[it->arg]);
+    return;
   case C_COPY:
     load(b, t, it->value);
-    buf_printf(b, "    STORE(%d, %d, m->w%d[%d], v%d);\n", bits, c_bits(it->arg), c_bits(it->arg), t->p->slot[it->arg][it->value], it->value);
+    buf_printf(b, "    STORE(%d, %d, m->w%d[%d], v%d);\n", bits, c_bits(it->arg), c_bits(it->arg), t->p->slot[it->arg][it->value],
+               it->value);
     return;
   case C_OUT:
     load(b, t, it->value);
@@ -275,8 +288,8 @@ static void statements(Buf *b, Part *t) {
       site[p->k->v[p->item[i].value].site] = 1;
   t->kind = s->kind;
   int bits = c_bits(s->kind);
-  buf_printf(b, "\nstatic void %s_step%d(%s_mem *m) {\n  size_t b;\n  for (b = 0; b < %s_LANES; b += %s_SUB_%d) {\n", t->top, t->step, t->top,
-             t->top, t->top, bits);
+  buf_printf(b, "\nstatic void %s_step%d(%s_mem *m) {\n  size_t b;\n  for (b = 0; b < %s_LANES; b += %s_SUB_%d) {\n", t->top, t->step,
+             t->top, t->top, t->top, bits);
   for (int i = 0; i < p->k->n_sites; i++)
     if (site[i])
       buf_printf(b, "    s%d n%d = {0};\n", bits, i);
@@ -336,8 +349,8 @@ static void sums(Buf *b, Part *t) {
         buf_puts(b, "),");
       }
     }
-  buf_printf(b, "};\n\nstatic void %s_step%d(%s_mem *m) {\n  %s_sums%d(m->w%d, %s_shape%d, %d, %s_from%d, %s_to%d, %s_weight%d);\n}\n", t->top, t->step, t->top,
-             t->top, bits, bits, t->top, t->step, groups, t->top, t->step, t->top, t->step, t->top, t->step);
+  buf_printf(b, "};\n\nstatic void %s_step%d(%s_mem *m) {\n  %s_sums%d(m->w%d, %s_shape%d, %d, %s_from%d, %s_to%d, %s_weight%d);\n}\n",
+             t->top, t->step, t->top, t->top, bits, bits, t->top, t->step, groups, t->top, t->step, t->top, t->step, t->top, t->step);
 }
 
 /* ---- the rest ---- */
@@ -352,7 +365,8 @@ static void tables(Buf *b, const CPlan *p, const char *top) {
     if (!used[i])
       continue;
     int bits = c_bits(c_kind_of(t->lo, t->hi));
-    buf_printf(b, "\n/* %s: %s */\nstatic const int%d_t %s_table%d[%d] = {", in_comment(t->name), in_comment(t->text), bits, top, i, t->entries);
+    buf_printf(b, "\n/* %s: %s */\nstatic const int%d_t %s_table%d[%d] = {", in_comment(t->name), in_comment(t->text), bits, top, i,
+               t->entries);
     for (int j = 0; j < t->entries; j++) {
       buf_puts(b, j % 16 ? " " : "\n  ");
       number(b, bits == 64 ? 2 : 1, t->word[j]);
@@ -381,11 +395,13 @@ static void traces(Buf *b, const CPlan *p, const char *top) {
     return;
   Buf constants = {0};
   int n_constants = 0;
-  buf_printf(b,
-             "\n/* Layer elements: place in the trace, where the integer is, its step and what was added to it. */\ntypedef struct {\n  uint32_t at;\n  uint32_t kind; /* "
-             "0-3: w16 w32 w64 w128, 4: in, 5: constant */\n  uint32_t row;\n  double step, offset;\n} %s_trace_item;\nstatic const %s_trace_item "
-             "%s_trace_items[] = {",
-             top, top, top);
+  buf_printf(
+      b,
+      "\n/* Layer elements: place in the trace, where the integer is, its step and what was added to it. */\ntypedef struct {\n  uint32_t "
+      "at;\n  uint32_t kind; /* "
+      "0-3: w16 w32 w64 w128, 4: in, 5: constant */\n  uint32_t row;\n  double step, offset;\n} %s_trace_item;\nstatic const %s_trace_item "
+      "%s_trace_items[] = {",
+      top, top, top);
   for (int i = 0; i < p->n_traces; i++) {
     const CTrace *t = &p->trace[i];
     const HirValue *v = &p->k->v[t->value];
@@ -404,14 +420,17 @@ static void traces(Buf *b, const CPlan *p, const char *top) {
   }
   buf_printf(b, "};\nstatic const double %s_trace_constants[] = {%s};\n", top, n_constants ? constants.s : "0");
   buf_printf(b,
-             "\nstatic void %s_trace_some(const %s_mem *m, size_t first, size_t n, double *trace, size_t samples) {\n  size_t i, l;\n  for (i = first; "
-             "i < first + n; i++) {\n    const %s_trace_item *t = &%s_trace_items[i];\n    for (l = 0; l < samples; l++) {\n      double v;\n      "
+             "\nstatic void %s_trace_some(const %s_mem *m, size_t first, size_t n, double *trace, size_t samples) {\n  size_t i, l;\n  for "
+             "(i = first; "
+             "i < first + n; i++) {\n    const %s_trace_item *t = &%s_trace_items[i];\n    for (l = 0; l < samples; l++) {\n      double "
+             "v;\n      "
              "switch (t->kind) {\n",
              top, top, top, top);
   for (int q = 0; q < LANE_KINDS; q++)
     if (p->n_slots[q])
       buf_printf(b, "      case %d: v = (double)m->%s[t->row][l]; break;\n", q, site_of_trace[q]);
-  buf_printf(b, "      case 4: v = (double)m->in[t->row][l]; break;\n      default: v = %s_trace_constants[t->row]; break;\n      }\n", top);
+  buf_printf(b, "      case 4: v = (double)m->in[t->row][l]; break;\n      default: v = %s_trace_constants[t->row]; break;\n      }\n",
+             top);
   buf_printf(b, "      trace[l * %s_TRACE + t->at] = (v - t->offset) * t->step;\n    }\n  }\n}\n", top);
 }
 
@@ -426,7 +445,8 @@ void c_body(Buf *b, const CPlan *p, const char *top) {
     else
       statements(b, &t);
   traces(b, p, top);
-  buf_printf(b, "\n/* The network, for the samples in m->in. */\nstatic void %s_block(%s_mem *m, double *trace, size_t samples) {\n", top, top);
+  buf_printf(b, "\n/* The network, for the samples in m->in. */\nstatic void %s_block(%s_mem *m, double *trace, size_t samples) {\n", top,
+             top);
   buf_puts(b, "  (void)samples;\n");
   for (int s = 0; s < p->n_steps; s++) {
     buf_printf(b, "  %s_step%d(m);\n", top, s);

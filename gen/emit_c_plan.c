@@ -3,8 +3,8 @@
  * emit_c_plan.c - the order, the lane widths and the memory of the generated C.
  *
  * Work alternates: an even phase is statements, an odd one sums of products. Within a phase statements run depth first from the layers'
- * elements, so that what is computed is soon used, and are cut into functions that gcc compiles in linear time. A value that one step leaves
- * for another lies in a row of memory; rows are used again when their value is dead.
+ * elements, so that what is computed is soon used, and are cut into functions that gcc compiles in linear time. A value that one step
+ * leaves for another lies in a row of memory; rows are used again when their value is dead.
  */
 #include "emit_c.h"
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * emit_c_sum.c - an adder graph that hardware wants small is, for a processor, a sum of products: an adder costs as much as a multiply-add, and
- * straight code for thousands of them does not fit any cache. Where a linear part of the kernel has more adders than terms, its results are
- * computed as sums instead. Exact: everything is modulo 2^K, and the result is proved to fit K bits.
+ * emit_c_sum.c - an adder graph that hardware wants small is, for a processor, a sum of products: an adder costs as much as a multiply-add,
+ * and straight code for thousands of them does not fit any cache. Where a linear part of the kernel has more adders than terms, its results
+ * are computed as sums instead. Exact: everything is modulo 2^K, and the result is proved to fit K bits.
  *
  * A part is a set of adds, subtracts, negations and shifts joined by values that nobody else reads. Its results are what others read.
  */
@@ -15,12 +15,12 @@ typedef struct {
   uint64_t *coef; /* modulo 2^64 */
   uint64_t bias;
   double cost;
-  int kind;  /* of the lanes it is computed in */
+  int kind;   /* of the lanes it is computed in */
   bool split; /* wide only in the end: from partial sums in lanes of half the width */
 } Form;
 
-/* Work in units of one 32-bit multiply-add of 16 samples, as measured with AVX-512 on a dense 16-64-32-32-5 net. Straight code costs more the more
- * there is of it: from some thousand adders on, neither instructions nor values stay in the first cache. */
+/* Work in units of one 32-bit multiply-add of 16 samples, as measured with AVX-512 on a dense 16-64-32-32-5 net. Straight code costs more
+ * the more there is of it: from some thousand adders on, neither instructions nor values stay in the first cache. */
 static const double op_cost[LANE_KINDS] = {0.35, 0.75, 1.5, 40}, mac_cost[LANE_KINDS] = {0.45, 1, 7, 1e9};
 
 static double crowding(int64_t adders) {

@@ -41,8 +41,8 @@ static void each_port(Buf *b, int n, const char *separator, const char *before, 
 
 static void port_types(Buf *b, const Hls *h, const char *what, const HirPort *p, int n) {
   for (int i = 0; i < n; i++) {
-    buf_printf(b, "/* %s '%s': %d x %s, raw integers v that stand for v * 2^%d */\n", !strcmp(what, "in") ? "input" : "output", comment(p[i].name), p[i].n,
-               format_text(p[i].fmt), p[i].fmt.I - p[i].fmt.W);
+    buf_printf(b, "/* %s '%s': %d x %s, raw integers v that stand for v * 2^%d */\n", !strcmp(what, "in") ? "input" : "output",
+               comment(p[i].name), p[i].n, format_text(p[i].fmt), p[i].fmt.I - p[i].fmt.W);
     buf_printf(b, "typedef %s_hls::%c<%d> %s_%s%d_t;\n", h->d->top, p[i].fmt.is_signed ? 'S' : 'U', p[i].fmt.W, h->d->top, what, i);
   }
   buf_printf(b, "struct %s_%s {\n", h->d->top, what);
@@ -90,14 +90,14 @@ static void tables(Buf *b, Hls *h) {
     const HirTable *t = &h->k->table[i];
     if (!uses_table(h, i))
       continue;
-    buf_printf(b, "\n/* %s */\nstatic const %s %s[%d] = {", comment(t->text),
-               hls_type(h, (HlsType){t->lo < 0, hir_width_of(t->lo, t->hi)}), h->names.table_name[i], t->entries);
+    buf_printf(b, "\n/* %s */\nstatic const %s %s[%d] = {", comment(t->text), hls_type(h, (HlsType){t->lo < 0, hir_width_of(t->lo, t->hi)}),
+               h->names.table_name[i], t->entries);
     for (int e = 0; e < t->entries; e++)
       if (t->word[e] == INT64_MIN)
         buf_printf(b, "%s-9223372036854775807LL - 1%s", e % TABLE_COLUMNS ? " " : "\n    ", e + 1 < t->entries ? "," : "");
       else
-        buf_printf(b, "%s%lld%s%s", e % TABLE_COLUMNS ? " " : "\n    ", (long long)t->word[e], t->word[e] > INT32_MAX || t->word[e] < -INT32_MAX ? "LL" : "",
-                   e + 1 < t->entries ? "," : "");
+        buf_printf(b, "%s%lld%s%s", e % TABLE_COLUMNS ? " " : "\n    ", (long long)t->word[e],
+                   t->word[e] > INT32_MAX || t->word[e] < -INT32_MAX ? "LL" : "", e + 1 < t->entries ? "," : "");
     buf_puts(b, "};\n");
   }
 }
@@ -176,10 +176,14 @@ static void wrapper_axilite(Buf *b, const Hls *h) {
 
 static void wrapper_axis(Buf *b, const Hls *h) {
   const char *top = h->d->top, *guard = "!defined(__INTELFPGA_COMPILER__) && !defined(SYCL_LANGUAGE_VERSION)";
-  buf_printf(b, "\n#if %s /* they have streams of their own: %s_intel.cpp, %s_oneapi.cpp */\n%s {\n#ifdef __SYNTHESIS__\n", guard, top, top, prototype(h));
+  buf_printf(b, "\n#if %s /* they have streams of their own: %s_intel.cpp, %s_oneapi.cpp */\n%s {\n#ifdef __SYNTHESIS__\n", guard, top, top,
+             prototype(h));
   buf_puts(b, "#pragma HLS INTERFACE axis port=in\n#pragma HLS INTERFACE axis port=out\n#pragma HLS INTERFACE ap_ctrl_none port=return\n");
-  buf_puts(b, "#pragma HLS AGGREGATE variable=in compact=bit\n#pragma HLS AGGREGATE variable=out compact=bit\n#pragma HLS PIPELINE II=1\n#endif\n");
-  buf_printf(b, "  const %s_in x = in.read();\n  %s_out y;\n  %s_core(%s);\n  out.write(y);\n}\n#endif\n", top, top, top, arguments(h, "x.", "y."));
+  buf_puts(
+      b,
+      "#pragma HLS AGGREGATE variable=in compact=bit\n#pragma HLS AGGREGATE variable=out compact=bit\n#pragma HLS PIPELINE II=1\n#endif\n");
+  buf_printf(b, "  const %s_in x = in.read();\n  %s_out y;\n  %s_core(%s);\n  out.write(y);\n}\n#endif\n", top, top, top,
+             arguments(h, "x.", "y."));
 }
 
 /* Short names of the types that occur: they make the statements readable. */
@@ -195,7 +199,8 @@ static bool calls(const char *body, const char *function) {
 }
 
 static void using_names(Buf *b, const Hls *h, const char *body) {
-  static const char *const f[][2] = {{"shl", "shl("}, {"wide", "wide<"}, {"mul", "mul<"}, {"index", "[index("}, {"wrap_s", "wrap_s<"}, {"wrap_u", "wrap_u<"}};
+  static const char *const f[][2] = {{"shl", "shl("},      {"wide", "wide<"},     {"mul", "mul<"},
+                                     {"index", "[index("}, {"wrap_s", "wrap_s<"}, {"wrap_u", "wrap_u<"}};
   for (size_t i = 0; i < sizeof f / sizeof *f; i++)
     if (calls(body, f[i][1]))
       buf_printf(b, "using %s_hls::%s;\n", h->d->top, f[i][0]);
@@ -206,7 +211,8 @@ static void design(Buf *b, Hls *h) {
   tables(&body, h);
   core(&body, h);
   buf_printf(b,
-             "/* %s.cpp - the network of %s.h. Made by nngen %s from %s. Do not edit: run nngen again.\n *\n * sN and uN are integers of exactly N bits. "
+             "/* %s.cpp - the network of %s.h. Made by nngen %s from %s. Do not edit: run nngen again.\n *\n * sN and uN are integers of "
+             "exactly N bits. "
              "Operands are converted to a type that holds the exact result first.\n */\n#include \"%s.h\"\n\n",
              h->d->top, h->d->top, NNGEN_VERSION, source_of(h->d), h->d->top);
   short_names(b, h);
@@ -247,8 +253,9 @@ static char *test_call(const Hls *h) {
   const char *top = h->d->top;
   if (!io_is(h, "axis"))
     return mem_printf("  %s(%s);", top, arguments(h, "x.", "y."));
-  return mem_printf("  static %s_hls::stream<%s_in> in;\n  static %s_hls::stream<%s_out> out;\n  in.write(x);\n  %s(in, out);\n  y = out.read();", top, top, top,
-                    top, top);
+  return mem_printf(
+      "  static %s_hls::stream<%s_in> in;\n  static %s_hls::stream<%s_out> out;\n  in.write(x);\n  %s(in, out);\n  y = out.read();", top,
+      top, top, top, top);
 }
 
 void emit_hls(const Design *d, Folder *f) {
@@ -267,25 +274,43 @@ void emit_hls(const Design *d, Folder *f) {
   bool stream = io_is(&h, "axis");
   if (stream)
     template_prefix(folder_add(f, mem_printf("hls/%s_stream.h", top)), "runtime/nn_hls_stream.h", top);
-  const char *guarded = stream ? mem_printf("#if !defined(__INTELFPGA_COMPILER__) && !defined(SYCL_LANGUAGE_VERSION)\n%s;\n#endif", prototype(&h))
-                               : mem_printf("%s;", prototype(&h));
-  const char *pairs[] = {"TOP",       top,
-                         "VERSION",   NNGEN_VERSION,
-                         "MODEL",     source_of(d),
-                         "IO",        d->o->hls_io,
-                         "CLOCK",     mem_printf("%g", d->o->clock_ns),
-                         "MHZ",       mem_printf("%g", 1000 / d->o->clock_ns),
-                         "TYPES",     types.s,
-                         "PROTOTYPE", guarded,
-                         "INCLUDE",   stream ? mem_printf("%s_stream.h", top) : mem_printf("%s_types.h", top),
-                         "IN_COUNT",  mem_printf("%d", k->n_in),
-                         "OUT_COUNT", mem_printf("%d", k->n_out),
-                         "IN_PORTS",  port_list(k->in_port, k->n_in_ports),
-                         "OUT_PORTS", port_list(k->out_port, k->n_out_ports),
-                         "LOAD",      copy_ports(&h, k->in_port, k->n_in_ports, true),
-                         "STORE",     copy_ports(&h, k->out_port, k->n_out_ports, false),
-                         "CALL",      test_call(&h),
-                         "CORE_ARGUMENTS", arguments(&h, "x.", "y."),
+  const char *guarded =
+      stream ? mem_printf("#if !defined(__INTELFPGA_COMPILER__) && !defined(SYCL_LANGUAGE_VERSION)\n%s;\n#endif", prototype(&h))
+             : mem_printf("%s;", prototype(&h));
+  const char *pairs[] = {"TOP",
+                         top,
+                         "VERSION",
+                         NNGEN_VERSION,
+                         "MODEL",
+                         source_of(d),
+                         "IO",
+                         d->o->hls_io,
+                         "CLOCK",
+                         mem_printf("%g", d->o->clock_ns),
+                         "MHZ",
+                         mem_printf("%g", 1000 / d->o->clock_ns),
+                         "TYPES",
+                         types.s,
+                         "PROTOTYPE",
+                         guarded,
+                         "INCLUDE",
+                         stream ? mem_printf("%s_stream.h", top) : mem_printf("%s_types.h", top),
+                         "IN_COUNT",
+                         mem_printf("%d", k->n_in),
+                         "OUT_COUNT",
+                         mem_printf("%d", k->n_out),
+                         "IN_PORTS",
+                         port_list(k->in_port, k->n_in_ports),
+                         "OUT_PORTS",
+                         port_list(k->out_port, k->n_out_ports),
+                         "LOAD",
+                         copy_ports(&h, k->in_port, k->n_in_ports, true),
+                         "STORE",
+                         copy_ports(&h, k->out_port, k->n_out_ports, false),
+                         "CALL",
+                         test_call(&h),
+                         "CORE_ARGUMENTS",
+                         arguments(&h, "x.", "y."),
                          NULL};
   design(folder_add(f, mem_printf("hls/%s.cpp", top)), &h);
   const char *const files[][2] = {{mem_printf("hls/%s.h", top), "templates/text/hls_top.h"},

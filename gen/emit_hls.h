@@ -27,9 +27,9 @@ typedef struct {
 typedef struct {
   const Design *d;
   const Kernel *k;
-  Vhdl names;      /* names of values, layers and tables: the same as in the VHDL */
-  uint8_t *needed; /* values that the code computes */
-  HlsSum *sum;     /* NULL: adder graphs as they are */
+  Vhdl names;                      /* names of values, layers and tables: the same as in the VHDL */
+  uint8_t *needed;                 /* values that the code computes */
+  HlsSum *sum;                     /* NULL: adder graphs as they are */
   bool used[2][HIR_MAX_WIDTH + 8]; /* [signed][width]: types that need a short name */
 } Hls;
 

@@ -16,7 +16,7 @@ static bool linear(const HirValue *v) {
 
 typedef struct {
   const Kernel *k;
-  i128 *c;     /* coefficient of each value in the sum being made; 0 between sums */
+  i128 *c; /* coefficient of each value in the sum being made; 0 between sums */
   bool *queued;
   int *heap, n; /* values to expand, the last in SSA order on top */
 } Expansion;

@@ -97,7 +97,7 @@ static void declare(Buf *b, const Vhdl *x, const char *lead, const char *before,
 }
 
 static bool is_variable(const Vhdl *x, int i) {
-  return x->live[i] && !x->folded[i] && x->home[i] > 0;
+  return x->live[i] && !x->folded[i] && x->home[i] > 0 && !x->k->v[i].joined;
 }
 
 static bool has_register(const Vhdl *x, int i, int stage) {

@@ -147,35 +147,68 @@ static void term(Buf *b, const Vhdl *x, int value, int shift, int stage, bool is
   }
 }
 
+/* One signed, shifted operand of a sum. */
+typedef struct {
+  int value, shift;
+  bool minus;
+} Term;
+
+/* The operands of an adder, those of an adder that is joined to it in its place. */
+static int collect(const Vhdl *x, int i, int shift, bool minus, Term *t) {
+  const HirValue *v = &x->k->v[i];
+  int n = 0;
+  for (int j = 0; j < 2; j++) {
+    int a = v->arg[j], by = shift + (j == 0 ? (v->imm < 0 ? -v->imm : 0) : v->imm > 0 ? v->imm : 0);
+    bool sign = minus != (j == 1 && v->op == HIR_SUB);
+    if (x->k->v[a].joined && !vhdl_is_const(x, a))
+      n += collect(x, a, by, sign, t + n);
+    else
+      t[n++] = (Term){a, by, sign};
+  }
+  return n;
+}
+
+static i128 shifted_const(const Vhdl *x, const Term *t, bool is_signed, int width) {
+  return modulo(t->shift > 126 ? 0 : (i128)((u128)x->k->v[t->value].lo << t->shift), is_signed, width);
+}
+
+static void put_term(Buf *b, const Vhdl *x, const Term *t, bool first, int stage, bool is_signed, int width, bool full) {
+  const char *sign = first ? "" : t->minus ? " - " : " + ";
+  if (!vhdl_is_const(x, t->value)) {
+    buf_puts(b, sign);
+    term(b, x, t->value, t->shift, stage, is_signed, width, full);
+    return;
+  }
+  i128 c = shifted_const(x, t, is_signed, width);
+  if (first) { /* typed: ghdl --synth 2.0.0 turns "5 - x" into x - 5 */
+    vhdl_const(b, c, is_signed, width);
+    return;
+  }
+  bool minus = t->minus;
+  if (c < 0 && c > -((i128)1 << (width - 1))) /* "- 5" rather than "+ -5", which VHDL does not even parse */
+    c = -c, minus = !minus;
+  bool brackets = c < 0 && is_integer(c);
+  buf_puts(b, minus ? " - " : " + ");
+  buf_puts(b, brackets ? "(" : "");
+  const_beside(b, c, is_signed, width);
+  buf_puts(b, brackets ? ")" : "");
+}
+
+/* a + b, or a + b + c with an adder joined to this one: the first is never subtracted, and has the full width unless the second does. */
 static void sum(Buf *b, const Vhdl *x, int i) {
   const HirValue *v = &x->k->v[i];
-  bool s = hir_signed(v), minus = v->op == HIR_SUB;
-  int w = hir_width(v), stage = x->home[i], a = v->arg[0], c = v->arg[1];
-  int sa = v->imm < 0 ? -v->imm : 0, sc = v->imm > 0 ? v->imm : 0;
-  if (vhdl_is_const(x, a)) { /* typed: ghdl --synth 2.0.0 turns "5 - x" into x - 5 */
-    vhdl_const(b, sa > 126 ? 0 : (i128)((u128)x->k->v[a].lo << sa), s, w);
-    buf_puts(b, minus ? " - " : " + ");
-    term(b, x, c, sc, stage, s, w, true);
-    return;
-  }
-  if (vhdl_is_const(x, c)) {
-    i128 value = modulo(sc > 126 ? 0 : (i128)((u128)x->k->v[c].lo << sc), s, w);
-    /* "- 5" rather than "+ -5", which VHDL does not even parse */
-    if (value < 0 && value > -((i128)1 << (w - 1)))
-      value = -value, minus = !minus;
-    term(b, x, a, sa, stage, s, w, true);
-    buf_puts(b, minus ? " - " : " + ");
-    bool sign = value < 0 && is_integer(value);
-    buf_puts(b, sign ? "(" : "");
-    const_beside(b, value, s, w);
-    buf_puts(b, sign ? ")" : "");
-    return;
-  }
-  bool a_full = sa || !extends_itself(x, a, s, w) || own_width(x, a) == w;
-  bool c_full = sc || !extends_itself(x, c, s, w) || own_width(x, c) == w;
-  term(b, x, a, sa, stage, s, w, a_full || !c_full);
-  buf_puts(b, minus ? " - " : " + ");
-  term(b, x, c, sc, stage, s, w, c_full);
+  bool s = hir_signed(v);
+  int w = hir_width(v), stage = x->home[i];
+  Term t[4];
+  int n = collect(x, i, 0, false, t);
+  bool needs_full[2];
+  for (int j = 0; j < 2; j++)
+    needs_full[j] = vhdl_is_const(x, t[j].value) || t[j].shift || !extends_itself(x, t[j].value, s, w) || own_width(x, t[j].value) == w;
+  bool second_is_const = vhdl_is_const(x, t[1].value);
+  put_term(b, x, &t[0], true, stage, s, w, needs_full[0] || second_is_const || !needs_full[1]);
+  put_term(b, x, &t[1], false, stage, s, w, needs_full[1]);
+  for (int j = 2; j < n; j++)
+    put_term(b, x, &t[j], false, stage, s, w, false);
 }
 
 static void negation(Buf *b, const Vhdl *x, int i) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * folder.c - the output folder: collected in memory, written beside the target, renamed into place. After any failure the old one is as it was.
+ * folder.c - the output folder: collected in memory, written beside the target, renamed into place. After any failure the old one is as it
+ * was.
  */
 #include "emit.h"
 #include <dirent.h>

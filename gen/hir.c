@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir.c - building, cleaning and checking hardware IR (hir.h). Builders simplify as they go and keep one copy of equal values, so that every
- * pass that rebuilds a kernel through them gets constant folding and common subexpressions for nothing.
+ * hir.c - building, cleaning and checking hardware IR (hir.h). Builders simplify as they go and keep one copy of equal values, so that
+ * every pass that rebuilds a kernel through them gets constant folding and common subexpressions for nothing.
  */
 #include "hir.h"
 #include <stdlib.h>
@@ -96,8 +96,8 @@ static uint64_t hash_value(const HirValue *v) {
 
 static bool same_value(const HirValue *a, const HirValue *b) {
   return a->op == b->op && a->arg[0] == b->arg[0] && a->arg[1] == b->arg[1] && a->arg[2] == b->arg[2] && a->imm == b->imm &&
-         a->bound_lo == b->bound_lo && a->bound_hi == b->bound_hi && a->site == b->site && a->round == b->round && a->overflow == b->overflow &&
-         (a->op != HIR_CONST || a->lo == b->lo);
+         a->bound_lo == b->bound_lo && a->bound_hi == b->bound_hi && a->site == b->site && a->round == b->round &&
+         a->overflow == b->overflow && (a->op != HIR_CONST || a->lo == b->lo);
 }
 
 static void rehash(Kernel *k) {
@@ -472,24 +472,40 @@ void hir_interval(const Kernel *k, int i, Kernel *one, i128 *l, i128 *h) {
 int hir_rebuild_value(Kernel *to, const HirValue *v, const int *map) {
   int a = v->arg[0] >= 0 ? map[v->arg[0]] : -1, b = v->arg[1] >= 0 ? map[v->arg[1]] : -1, c = v->arg[2] >= 0 ? map[v->arg[2]] : -1;
   switch (v->op) {
-  case HIR_IN: return hir_in(to, v->imm, v->lo, v->hi);
-  case HIR_CONST: return hir_const(to, v->lo);
-  case HIR_ADD: return hir_add(to, a, b, v->imm);
-  case HIR_SUB: return hir_sub(to, a, b, v->imm);
-  case HIR_NEG: return hir_neg(to, a);
-  case HIR_SHL: return hir_shl(to, a, v->imm);
-  case HIR_SHR: return hir_shr(to, a, v->imm);
-  case HIR_MUL: return hir_mul(to, a, b);
-  case HIR_LT: return hir_lt(to, a, b);
-  case HIR_MUX: return hir_mux(to, a, b, c);
-  case HIR_MIN: return hir_min(to, a, b);
-  case HIR_MAX: return hir_max(to, a, b);
-  case HIR_CLAMP: return hir_clamp(to, a, v->bound_lo, v->bound_hi, v->site);
-  case HIR_WRAP: return hir_wrap(to, a, v->imm, v->bound_lo < 0, v->site);
-  case HIR_LUT: return hir_lut(to, a, v->imm);
+  case HIR_IN:
+    return hir_in(to, v->imm, v->lo, v->hi);
+  case HIR_CONST:
+    return hir_const(to, v->lo);
+  case HIR_ADD:
+    return hir_add(to, a, b, v->imm);
+  case HIR_SUB:
+    return hir_sub(to, a, b, v->imm);
+  case HIR_NEG:
+    return hir_neg(to, a);
+  case HIR_SHL:
+    return hir_shl(to, a, v->imm);
+  case HIR_SHR:
+    return hir_shr(to, a, v->imm);
+  case HIR_MUL:
+    return hir_mul(to, a, b);
+  case HIR_LT:
+    return hir_lt(to, a, b);
+  case HIR_MUX:
+    return hir_mux(to, a, b, c);
+  case HIR_MIN:
+    return hir_min(to, a, b);
+  case HIR_MAX:
+    return hir_max(to, a, b);
+  case HIR_CLAMP:
+    return hir_clamp(to, a, v->bound_lo, v->bound_hi, v->site);
+  case HIR_WRAP:
+    return hir_wrap(to, a, v->imm, v->bound_lo < 0, v->site);
+  case HIR_LUT:
+    return hir_lut(to, a, v->imm);
   case HIR_QUANT:
     return hir_quant(to, a, v->imm, v->bound_lo, v->bound_hi, (Round)v->round, (Overflow)v->overflow, v->site);
-  case HIR_OP_COUNT: break;
+  case HIR_OP_COUNT:
+    break;
   }
   abort();
 }
@@ -573,6 +589,9 @@ void hir_check(const Kernel *k) {
       broken(k, i, "table address");
     if (v->op == HIR_IN && (v->imm < 0 || v->imm >= k->n_in))
       broken(k, i, "input number");
+    for (int j = 0; j < op_text[v->op].args; j++)
+      if (k->v[v->arg[j]].joined && ((v->op != HIR_ADD && v->op != HIR_SUB) || (k->n_stages && k->v[v->arg[j]].stage != v->stage)))
+        broken(k, i, "three-input adder");
   }
   for (int i = 0; i < k->n_out; i++)
     if (k->out[i] < 0 || k->out[i] >= k->n)
@@ -594,8 +613,9 @@ void hir_check_overflow(const Kernel *k) {
     for (int f = layer->fmt.W - layer->fmt.I; f; f += f > 0 ? -1 : 1)
       step = f > 0 ? step / 2 : step * 2;
     int need = layer->fmt.I + hir_width_of(l, h) - layer->fmt.W;
-    diag_error(EXIT_NUMERIC, NULL, "node '%s': results may reach %.6g to %.6g, <%d,%d> holds %.6g to %.6g; I=%d is proved to hold them", diag_text(layer->name),
-               (double)l * step, (double)h * step, layer->fmt.W, layer->fmt.I, (double)v->bound_lo * step, (double)v->bound_hi * step, need);
+    diag_error(EXIT_NUMERIC, NULL, "node '%s': results may reach %.6g to %.6g, <%d,%d> holds %.6g to %.6g; I=%d is proved to hold them",
+               diag_text(layer->name), (double)l * step, (double)h * step, layer->fmt.W, layer->fmt.I, (double)v->bound_lo * step,
+               (double)v->bound_hi * step, need);
     told[k->site[v->site].layer] = true;
   }
 }

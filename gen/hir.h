@@ -18,7 +18,7 @@ typedef enum {
   HIR_OP_COUNT
 } HirOp;
 
-typedef enum { ROUND_TRN, ROUND_RND, ROUND_RNE } Round;                 /* AP_TRN, AP_RND (half up), AP_RND_CONV (half to even) */
+typedef enum { ROUND_TRN, ROUND_RND, ROUND_RNE } Round;                /* AP_TRN, AP_RND (half up), AP_RND_CONV (half to even) */
 typedef enum { OVERFLOW_SAT, OVERFLOW_WRAP, OVERFLOW_ERROR } Overflow; /* ERROR: proved impossible, or lowering has failed */
 
 enum { HIR_MAX_WIDTH = 126 };
@@ -31,6 +31,7 @@ typedef struct {
   i128 bound_lo, bound_hi; /* CLAMP, WRAP, QUANT */
   int site;                /* CLAMP, WRAP, QUANT: index in Kernel.site; -1: not counted */
   uint8_t round, overflow; /* QUANT */
+  bool joined;             /* ADD, SUB: done inside the adder that alone reads it (hir_ternary); always in its stage */
   int layer;               /* index in Kernel.layer; -1: none */
   int stage;               /* pipeline stage that computes it, from 0; set by hir_pipeline */
 } HirValue;
@@ -83,7 +84,7 @@ typedef struct {
 const Family *family_find(const char *name);
 
 typedef struct {
-  const char *name; /* top: legal identifier */
+  const char *name;     /* top: legal identifier */
   const Family *family; /* set by hir_pipeline; NULL before: generic */
   int n, cap;
   HirValue *v;
@@ -104,8 +105,8 @@ typedef struct {
   int hash_cap;
 } Kernel;
 
-/* ---- hir.c: building. Every builder returns the number of a value; equal values are made once; constants fold; x+0, x<<0 and the like vanish.
- * An interval wider than HIR_MAX_WIDTH bits is an error (EXIT_UNSUPPORTED, once) and gives 0. ---- */
+/* ---- hir.c: building. Every builder returns the number of a value; equal values are made once; constants fold; x+0, x<<0 and the like
+ * vanish. An interval wider than HIR_MAX_WIDTH bits is an error (EXIT_UNSUPPORTED, once) and gives 0. ---- */
 
 Kernel *hir_new(const char *name);
 int hir_in(Kernel *k, int index, i128 lo, i128 hi);
@@ -124,13 +125,18 @@ int hir_clamp(Kernel *k, int a, i128 lo, i128 hi, int site);
 int hir_wrap(Kernel *k, int a, int bits, bool is_signed, int site);
 int hir_lut(Kernel *k, int a, int table);
 int hir_quant(Kernel *k, int a, int drop, i128 lo, i128 hi, Round round, Overflow overflow, int site);
-/* A tighter interval for value v, proved by the caller from knowledge the builder lacks (e.g. an affine form). Must lie within the present one. */
+/* A tighter interval for value v, proved by the caller from knowledge the builder lacks (e.g. an affine form). Must lie within the present
+ * one. */
 void hir_narrow(Kernel *k, int v, i128 lo, i128 hi);
 
 /* Bits of an integer in [lo, hi]: two's complement when lo < 0, else unsigned (>= 1). */
 int hir_width_of(i128 lo, i128 hi);
-static inline bool hir_signed(const HirValue *v) { return v->lo < 0; }
-static inline int hir_width(const HirValue *v) { return hir_width_of(v->lo, v->hi); }
+static inline bool hir_signed(const HirValue *v) {
+  return v->lo < 0;
+}
+static inline int hir_width(const HirValue *v) {
+  return hir_width_of(v->lo, v->hi);
+}
 
 int hir_table(Kernel *k, const char *name, int entries, const int64_t *word, const char *text); /* equal tables are made once */
 int hir_site(Kernel *k, const char *name, bool input_side);
@@ -156,8 +162,8 @@ Kernel *hir_round(const Kernel *from);
 Kernel *hir_expand(const Kernel *from);
 /* --overflow=error: EXIT_NUMERIC for every layer with a QUANT of that mode whose argument is not proved to fit. */
 void hir_check_overflow(const Kernel *k);
-/* Interval of value i's operation from the present intervals of its arguments (k->v[i].lo/hi for inputs and constants). `scratch` is a kernel from
- * hir_new, reused from call to call, with the tables of k. */
+/* Interval of value i's operation from the present intervals of its arguments (k->v[i].lo/hi for inputs and constants). `scratch` is a
+ * kernel from hir_new, reused from call to call, with the tables of k. */
 void hir_interval(const Kernel *k, int i, Kernel *scratch, i128 *lo, i128 *hi);
 /* hir_affine.c: intervals from interval and affine analysis together. They only shrink; `fresh`: present ones (but those of inputs) are not
  * believed but proved anew. */
@@ -174,10 +180,14 @@ typedef struct {
 /* y[j] = bias[j] + sum over i of m[i*cols + j] * x[i], exact; x, y are values. bias may be NULL. */
 void hir_mcm(Kernel *k, int rows, int cols, const int64_t *m, const int *x, const i128 *bias, int *y, const McmOptions *opt);
 
+/* hir_ternary.c: pairs of adders that are one three-input adder, where the family has them; before hir_pipeline. */
+void hir_ternary(Kernel *k);
+
 /* ---- hir_pipe.c: pipeline registers. Fills v[].stage and n_stages. ---- */
 
 /* clock_ns: target period. Stage s computes combinationally from registers of earlier stages; a value read in a later stage than its own is
- * carried by registers. stage is nondecreasing along arguments. IN values are registered on entry: stage 0 computes from that input register. */
+ * carried by registers. stage is nondecreasing along arguments. IN values are registered on entry: stage 0 computes from that input
+ * register. */
 void hir_pipeline(Kernel *k, double clock_ns, const Family *family);
 /* Delay of one value's operation in ns, in the simple model used (wires and constants: 0). */
 double hir_delay(const Kernel *k, const HirValue *v);
@@ -191,7 +201,8 @@ typedef struct {
 
 /* Evaluates n samples. in: n * n_in raw integers; out: n * n_out. Where `trace` is not NULL it is called for each sample with all
  * value integers (val[i] of value i). counts may be NULL (its arrays are added to). An input outside its interval is a caller's bug. */
-void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts, void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx);
+void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts,
+              void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx);
 
 /* ---- hir_text.c: text form, an input too ---- */
 void hir_print(const Kernel *k, FILE *f);
@@ -203,8 +214,9 @@ Kernel *hir_read(const char *path);
 /* ---- cost: what the report and the benches count ---- */
 
 typedef struct {
-  int64_t adders, adder_bits, mults, lut_entries_bits;
-  int64_t luts, ffs, dsps, brams; /* estimates */
+  int64_t adders, adder_bits, mults, lut_entries_bits; /* a three-input adder counts two ... */
+  int64_t adders3;                                     /* ... and once here */
+  int64_t luts, ffs, dsps, brams;                      /* estimates */
   int64_t reg_bits;
   int depth; /* adders on the longest path */
 } HirCost;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_affine.c - tighter intervals by affine forms, carried on by interval arithmetic. Interval arithmetic forgets that the two x in 4x - x are the same; a value that is a linear
- * combination of others (its atoms: inputs and results of what is not linear) has the interval of that combination.
+ * hir_affine.c - tighter intervals by affine forms, carried on by interval arithmetic. Interval arithmetic forgets that the two x in 4x - x
+ * are the same; a value that is a linear combination of others (its atoms: inputs and results of what is not linear) has the interval of
+ * that combination.
  *
  * Requires: any kernel. Keeps: everything but lo/hi, which only shrink. Forms longer than MAX_TERMS make the value an atom of its own.
  */
@@ -36,7 +37,8 @@ static bool combine(const Form *a, int sa, const Form *b, int sb, int sign, Form
     bool from_a = i < a->n && (j >= b->n || a->t[i].atom <= b->t[j].atom), from_b = j < b->n && (i >= a->n || b->t[j].atom <= a->t[i].atom);
     x = y = 0;
     int atom = from_a ? a->t[i].atom : b->t[j].atom;
-    if ((from_a && !scaled(a->t[i++].coef, sa, &x)) || (from_b && !scaled(sign * b->t[j++].coef, sb, &y)) || __builtin_add_overflow(x, y, &x))
+    if ((from_a && !scaled(a->t[i++].coef, sa, &x)) || (from_b && !scaled(sign * b->t[j++].coef, sb, &y)) ||
+        __builtin_add_overflow(x, y, &x))
       return false;
     if (x)
       t[n++] = (Term){atom, x};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_cost.c - what hardware a kernel needs: counted (adders, carry-chain bits, multipliers, table and register bits) and estimated (LUT, FF, DSP, BRAM
- * of a 7-series FPGA, fitted to yosys synth_xilinx on this project's models; tests/bench prints the deviation).
+ * hir_cost.c - what hardware a kernel needs: counted (adders, carry-chain bits, multipliers, table and register bits) and estimated (LUT,
+ * FF, DSP, BRAM of a 7-series FPGA, fitted to yosys synth_xilinx on this project's models; tests/bench prints the deviation).
  */
 #include "hir.h"
 #include <math.h>
@@ -37,14 +37,21 @@ static int64_t estimate_luts(const Kernel *k, const HirValue *v) {
   switch (v->op) {
   case HIR_ADD:
   case HIR_SUB:
-  case HIR_NEG: return hir_adder_bits(k, v);
-  case HIR_LT: return (wa > wb ? wa : wb) / 2 + 1;
-  case HIR_MUX: return w;
+  case HIR_NEG:
+    return v->joined ? 0 : hir_adder_bits(k, v);
+  case HIR_LT:
+    return (wa > wb ? wa : wb) / 2 + 1;
+  case HIR_MUX:
+    return w;
   case HIR_MIN:
-  case HIR_MAX: return k->v[v->arg[1]].op == HIR_CONST && k->v[v->arg[1]].lo == 0 ? (w + 1) / 2 : w + (wa > wb ? wa : wb) / 2;
-  case HIR_CLAMP: return w + (wa - w + 4) / 5;
-  case HIR_LUT: return k->table[v->imm].entries <= 64 ? w : (int64_t)w * k->table[v->imm].entries / 64 * 5 / 4;
-  default: return 0;
+  case HIR_MAX:
+    return k->v[v->arg[1]].op == HIR_CONST && k->v[v->arg[1]].lo == 0 ? (w + 1) / 2 : w + (wa > wb ? wa : wb) / 2;
+  case HIR_CLAMP:
+    return w + (wa - w + 4) / 5;
+  case HIR_LUT:
+    return k->table[v->imm].entries <= 64 ? w : (int64_t)w * k->table[v->imm].entries / 64 * 5 / 4;
+  default:
+    return 0;
   }
 }
 
@@ -73,12 +80,13 @@ HirCost hir_cost(const Kernel *k, int layer) {
     for (int j = 0; j < 3; j++)
       if (v->arg[j] >= 0 && depth[v->arg[j]] > depth[i])
         depth[i] = depth[v->arg[j]];
-    depth[i] += adder;
+    depth[i] += adder && !v->joined;
     if (layer >= 0 && v->layer != layer)
       continue;
     if (depth[i] > c.depth)
       c.depth = depth[i];
     c.adders += adder;
+    c.adders3 += v->joined;
     c.adder_bits += hir_adder_bits(k, v);
     c.luts += estimate_luts(k, v);
     if (v->op == HIR_MUL) {

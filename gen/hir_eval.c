@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_eval.c - the oracle: what a kernel means, in the plainest way. Every back end is compared with it. Two loops over the same macro: 64-bit
- * integers where every value fits (nearly always), else 128-bit. It also checks that each value stays in its proved interval.
+ * hir_eval.c - the oracle: what a kernel means, in the plainest way. Every back end is compared with it. Two loops over the same macro:
+ * 64-bit integers where every value fits (nearly always), else 128-bit. It also checks that each value stays in its proved interval.
  */
 #include "hir.h"
 #include <stdlib.h>
@@ -14,82 +14,109 @@ static void left_interval(const Kernel *k, int i) {
 }
 
 /* Rounding by half to even or half up; arithmetic shift right is floor on every compiler we build with (checked in the unit tests). */
-#define DEFINE_EVAL(T, NAME)                                                                                                              \
-  static T NAME##_round(T a, int drop, Round round) {                                                                                     \
-    if (drop <= 0)                                                                                                                        \
-      return a * ((T)1 << -drop);                                                                                                         \
-    if (drop >= (int)sizeof(T) * 8 - 1)                                                                                                   \
-      return round == ROUND_TRN && a < 0 ? -1 : 0;                                                                                        \
-    T floor = a >> drop, rest = a - floor * ((T)1 << drop), half = (T)1 << (drop - 1);                                                    \
-    if (round == ROUND_RND)                                                                                                               \
-      return floor + (rest >= half);                                                                                                      \
-    if (round == ROUND_RNE)                                                                                                               \
-      return floor + (rest > half || (rest == half && (floor & 1)));                                                                      \
-    return floor;                                                                                                                         \
-  }                                                                                                                                       \
-  static T NAME##_wrap(T a, T l, T h) { /* into [l, h], whose size is a power of two */                                                   \
-    T m = h - l, r = (a - l) & m;                                                                                                         \
-    return r + l;                                                                                                                         \
-  }                                                                                                                                       \
-  static void NAME(const Kernel *k, T *val, int n, const int64_t *in, HirCounts *counts) {                                                \
-    for (int i = 0; i < k->n; i++) {                                                                                                      \
-      const HirValue *v = &k->v[i];                                                                                                       \
-      T *r = val + (size_t)i * BLOCK;                                                                                                     \
-      const T *a = v->arg[0] >= 0 ? val + (size_t)v->arg[0] * BLOCK : r;                                                                  \
-      const T *b = v->arg[1] >= 0 ? val + (size_t)v->arg[1] * BLOCK : r;                                                                  \
-      const T *c = v->arg[2] >= 0 ? val + (size_t)v->arg[2] * BLOCK : r;                                                                  \
-      const bool shifts = v->op == HIR_ADD || v->op == HIR_SUB || v->op == HIR_SHL;                                                       \
-      const T fa = shifts && v->imm < 0 ? (T)1 << -v->imm : 1, fb = shifts && v->imm > 0 ? (T)1 << v->imm : 1;                            \
-      const T bl = (T)v->bound_lo, bh = (T)v->bound_hi;                                                                                   \
-      uint64_t *sat = counts && v->site >= 0 ? &counts->saturated[v->site] : NULL;                                                        \
-      uint64_t *wrap = counts && v->site >= 0 ? &counts->wrapped[v->site] : NULL;                                                         \
-      switch (v->op) {                                                                                                                    \
-      case HIR_IN: FOR r[s] = (T)in[(size_t)s * (size_t)k->n_in + (size_t)v->imm]; break;                                                 \
-      case HIR_CONST: FOR r[s] = (T)v->lo; break;                                                                                         \
-      case HIR_ADD: FOR r[s] = a[s] * fa + b[s] * fb; break;                                                                              \
-      case HIR_SUB: FOR r[s] = a[s] * fa - b[s] * fb; break;                                                                              \
-      case HIR_NEG: FOR r[s] = -a[s]; break;                                                                                              \
-      case HIR_SHL: FOR r[s] = a[s] * fb; break;                                                                                          \
-      case HIR_SHR: FOR r[s] = NAME##_round(a[s], v->imm, ROUND_TRN); break;                                                              \
-      case HIR_MUL: FOR r[s] = a[s] * b[s]; break;                                                                                        \
-      case HIR_LT: FOR r[s] = a[s] < b[s]; break;                                                                                         \
-      case HIR_MUX: FOR r[s] = a[s] ? b[s] : c[s]; break;                                                                                 \
-      case HIR_MIN: FOR r[s] = a[s] < b[s] ? a[s] : b[s]; break;                                                                          \
-      case HIR_MAX: FOR r[s] = a[s] > b[s] ? a[s] : b[s]; break;                                                                          \
-      case HIR_CLAMP:                                                                                                                     \
-        FOR {                                                                                                                             \
-          r[s] = a[s] < bl ? bl : a[s] > bh ? bh : a[s];                                                                                  \
-          if (sat && r[s] != a[s])                                                                                                        \
-            ++*sat;                                                                                                                       \
-        }                                                                                                                                 \
-        break;                                                                                                                            \
-      case HIR_WRAP:                                                                                                                      \
-        FOR {                                                                                                                             \
-          r[s] = NAME##_wrap(a[s], bl, bh);                                                                                               \
-          if (wrap && r[s] != a[s])                                                                                                       \
-            ++*wrap;                                                                                                                      \
-        }                                                                                                                                 \
-        break;                                                                                                                            \
-      case HIR_LUT: FOR r[s] = (T)k->table[v->imm].word[a[s]]; break;                                                                     \
-      case HIR_QUANT:                                                                                                                     \
-        FOR {                                                                                                                             \
-          T x = NAME##_round(a[s], v->imm, (Round)v->round);                                                                              \
-          bool out = x < bl || x > bh;                                                                                                    \
-          r[s] = !out ? x : v->overflow == OVERFLOW_WRAP ? NAME##_wrap(x, bl, bh) : x < bl ? bl : bh;                                     \
-          if (out && v->overflow == OVERFLOW_WRAP && wrap)                                                                                \
-            ++*wrap;                                                                                                                      \
-          else if (out && sat)                                                                                                            \
-            ++*sat;                                                                                                                       \
-        }                                                                                                                                 \
-        break;                                                                                                                            \
-      case HIR_OP_COUNT: abort();                                                                                                         \
-      }                                                                                                                                   \
-      const T lo = (T)v->lo, hi = (T)v->hi;                                                                                               \
-      bool out = false;                                                                                                                   \
-      FOR out |= (r[s] < lo) | (r[s] > hi);                                                                                               \
-      if (out)                                                                                                                            \
-        left_interval(k, i);                                                                                                              \
-    }                                                                                                                                     \
+#define DEFINE_EVAL(T, NAME)                                                                                                               \
+  static T NAME##_round(T a, int drop, Round round) {                                                                                      \
+    if (drop <= 0)                                                                                                                         \
+      return a * ((T)1 << -drop);                                                                                                          \
+    if (drop >= (int)sizeof(T) * 8 - 1)                                                                                                    \
+      return round == ROUND_TRN && a < 0 ? -1 : 0;                                                                                         \
+    T floor = a >> drop, rest = a - floor * ((T)1 << drop), half = (T)1 << (drop - 1);                                                     \
+    if (round == ROUND_RND)                                                                                                                \
+      return floor + (rest >= half);                                                                                                       \
+    if (round == ROUND_RNE)                                                                                                                \
+      return floor + (rest > half || (rest == half && (floor & 1)));                                                                       \
+    return floor;                                                                                                                          \
+  }                                                                                                                                        \
+  static T NAME##_wrap(T a, T l, T h) { /* into [l, h], whose size is a power of two */                                                    \
+    T m = h - l, r = (a - l) & m;                                                                                                          \
+    return r + l;                                                                                                                          \
+  }                                                                                                                                        \
+  static void NAME(const Kernel *k, T *val, int n, const int64_t *in, HirCounts *counts) {                                                 \
+    for (int i = 0; i < k->n; i++) {                                                                                                       \
+      const HirValue *v = &k->v[i];                                                                                                        \
+      T *r = val + (size_t)i * BLOCK;                                                                                                      \
+      const T *a = v->arg[0] >= 0 ? val + (size_t)v->arg[0] * BLOCK : r;                                                                   \
+      const T *b = v->arg[1] >= 0 ? val + (size_t)v->arg[1] * BLOCK : r;                                                                   \
+      const T *c = v->arg[2] >= 0 ? val + (size_t)v->arg[2] * BLOCK : r;                                                                   \
+      const bool shifts = v->op == HIR_ADD || v->op == HIR_SUB || v->op == HIR_SHL;                                                        \
+      const T fa = shifts && v->imm < 0 ? (T)1 << -v->imm : 1, fb = shifts && v->imm > 0 ? (T)1 << v->imm : 1;                             \
+      const T bl = (T)v->bound_lo, bh = (T)v->bound_hi;                                                                                    \
+      uint64_t *sat = counts && v->site >= 0 ? &counts->saturated[v->site] : NULL;                                                         \
+      uint64_t *wrap = counts && v->site >= 0 ? &counts->wrapped[v->site] : NULL;                                                          \
+      switch (v->op) {                                                                                                                     \
+      case HIR_IN:                                                                                                                         \
+        FOR r[s] = (T)in[(size_t)s * (size_t)k->n_in + (size_t)v->imm];                                                                    \
+        break;                                                                                                                             \
+      case HIR_CONST:                                                                                                                      \
+        FOR r[s] = (T)v->lo;                                                                                                               \
+        break;                                                                                                                             \
+      case HIR_ADD:                                                                                                                        \
+        FOR r[s] = a[s] * fa + b[s] * fb;                                                                                                  \
+        break;                                                                                                                             \
+      case HIR_SUB:                                                                                                                        \
+        FOR r[s] = a[s] * fa - b[s] * fb;                                                                                                  \
+        break;                                                                                                                             \
+      case HIR_NEG:                                                                                                                        \
+        FOR r[s] = -a[s];                                                                                                                  \
+        break;                                                                                                                             \
+      case HIR_SHL:                                                                                                                        \
+        FOR r[s] = a[s] * fb;                                                                                                              \
+        break;                                                                                                                             \
+      case HIR_SHR:                                                                                                                        \
+        FOR r[s] = NAME##_round(a[s], v->imm, ROUND_TRN);                                                                                  \
+        break;                                                                                                                             \
+      case HIR_MUL:                                                                                                                        \
+        FOR r[s] = a[s] * b[s];                                                                                                            \
+        break;                                                                                                                             \
+      case HIR_LT:                                                                                                                         \
+        FOR r[s] = a[s] < b[s];                                                                                                            \
+        break;                                                                                                                             \
+      case HIR_MUX:                                                                                                                        \
+        FOR r[s] = a[s] ? b[s] : c[s];                                                                                                     \
+        break;                                                                                                                             \
+      case HIR_MIN:                                                                                                                        \
+        FOR r[s] = a[s] < b[s] ? a[s] : b[s];                                                                                              \
+        break;                                                                                                                             \
+      case HIR_MAX:                                                                                                                        \
+        FOR r[s] = a[s] > b[s] ? a[s] : b[s];                                                                                              \
+        break;                                                                                                                             \
+      case HIR_CLAMP:                                                                                                                      \
+        FOR {                                                                                                                              \
+          r[s] = a[s] < bl ? bl : a[s] > bh ? bh : a[s];                                                                                   \
+          if (sat && r[s] != a[s])                                                                                                         \
+            ++*sat;                                                                                                                        \
+        }                                                                                                                                  \
+        break;                                                                                                                             \
+      case HIR_WRAP:                                                                                                                       \
+        FOR {                                                                                                                              \
+          r[s] = NAME##_wrap(a[s], bl, bh);                                                                                                \
+          if (wrap && r[s] != a[s])                                                                                                        \
+            ++*wrap;                                                                                                                       \
+        }                                                                                                                                  \
+        break;                                                                                                                             \
+      case HIR_LUT:                                                                                                                        \
+        FOR r[s] = (T)k->table[v->imm].word[a[s]];                                                                                         \
+        break;                                                                                                                             \
+      case HIR_QUANT:                                                                                                                      \
+        FOR {                                                                                                                              \
+          T x = NAME##_round(a[s], v->imm, (Round)v->round);                                                                               \
+          bool out = x < bl || x > bh;                                                                                                     \
+          r[s] = !out ? x : v->overflow == OVERFLOW_WRAP ? NAME##_wrap(x, bl, bh) : x < bl ? bl : bh;                                      \
+          if (out && v->overflow == OVERFLOW_WRAP && wrap)                                                                                 \
+            ++*wrap;                                                                                                                       \
+          else if (out && sat)                                                                                                             \
+            ++*sat;                                                                                                                        \
+        }                                                                                                                                  \
+        break;                                                                                                                             \
+      case HIR_OP_COUNT:                                                                                                                   \
+        abort();                                                                                                                           \
+      }                                                                                                                                    \
+      const T lo = (T)v->lo, hi = (T)v->hi;                                                                                                \
+      bool out = false;                                                                                                                    \
+      FOR out |= (r[s] < lo) | (r[s] > hi);                                                                                                \
+      if (out)                                                                                                                             \
+        left_interval(k, i);                                                                                                               \
+    }                                                                                                                                      \
   }
 #define FOR for (int s = 0; s < n; s++)
 

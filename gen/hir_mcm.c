@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_mcm.c - constant integer matrix times vector as the smallest adder graph: brings the problem into normal form, runs several searches in threads,
- * writes the best into the kernel. The stages: hir_mcm_tree.c (columns from columns), hir_mcm_cse.c (shared patterns), hir_mcm_sum.c (what is left).
+ * hir_mcm.c - constant integer matrix times vector as the smallest adder graph: brings the problem into normal form, runs several searches
+ * in threads, writes the best into the kernel. The stages: hir_mcm_tree.c (columns from columns), hir_mcm_cse.c (shared patterns),
+ * hir_mcm_sum.c (what is left).
  *
- * Cost is carry-chain bits: of an adder, the width of its result less the low bits that pass through. Which search is best differs from matrix to matrix by
- * 1 to 3 %; the result depends only on the list of searches, never on threads or time.
+ * Cost is carry-chain bits: of an adder, the width of its result less the low bits that pass through. Which search is best differs from
+ * matrix to matrix by 1 to 3 %; the result depends only on the list of searches, never on threads or time.
  */
 #include "hir_mcm.h"
 #include <pthread.h>
@@ -20,10 +21,10 @@ typedef struct {
   int64_t *m;
   i128 *lo, *hi, *bias;
   int *late;
-  int *of;       /* of each output: its column, -1: a constant */
-  int *shift;    /* output = column << shift, ... */
-  bool *neg;     /* ... negated, ... */
-  i128 *add;     /* ... plus this */
+  int *of;    /* of each output: its column, -1: a constant */
+  int *shift; /* output = column << shift, ... */
+  bool *neg;  /* ... negated, ... */
+  i128 *add;  /* ... plus this */
 } Normal;
 
 static int bits_of(i128 v) {
@@ -135,7 +136,8 @@ static void merge_columns(Normal *n, int cols) {
     n->of[j] = first[j] < 0 ? -1 : number[first[j]];
     if (first[j] != j)
       continue;
-    /* as its only output, or the first of several, wants it; but of several outputs one is negated rather than have a column without positive weights */
+    /* as its only output, or the first of several, wants it; but of several outputs one is negated rather than have a column without
+     * positive weights */
     bool alone = users[j] == 1, flip = n->neg[j], both = false;
     for (int i = 0; i < n->rows; i++)
       both |= n->m[(size_t)i * width + (size_t)j] < 0;

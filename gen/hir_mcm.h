@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_mcm.h - inside the constant-matrix engine (hir_mcm*.c): the problem, the adder graph and its parts. Nothing here touches a Kernel, so that
- * several searches can run in threads, each with a pool of its own.
+ * hir_mcm.h - inside the constant-matrix engine (hir_mcm*.c): the problem, the adder graph and its parts. Nothing here touches a Kernel, so
+ * that several searches can run in threads, each with a pool of its own.
  */
 #ifndef NNGEN_HIR_MCM_H
 #define NNGEN_HIR_MCM_H
@@ -37,11 +37,11 @@ typedef struct {
 
 typedef struct {
   int rows, cols;
-  const int64_t *m; /* m[i * cols + j] */
-  const i128 *lo, *hi; /* of each input */
-  const i128 *bias;    /* of each column; 0: none */
-  const int *late;     /* of each column: levels that its readers need within the depth */
-  int depth;           /* adder levels allowed; -1: no limit */
+  const int64_t *m;     /* m[i * cols + j] */
+  const i128 *lo, *hi;  /* of each input */
+  const i128 *bias;     /* of each column; 0: none */
+  const int *late;      /* of each column: levels that its readers need within the depth */
+  int depth;            /* adder levels allowed; -1: no limit */
   const McmLink *links; /* [i * cols + j]; NULL: no strategy has a tree */
 } McmProblem;
 
@@ -53,17 +53,18 @@ typedef struct {
   int64_t coef;
 } McmTap;
 
-/* Nodes 0 .. rows-1 are the inputs; a == -1: an input or a constant; b == -1: -a; else value = (a << sa) + or - (b << sb), one of the shifts 0. */
+/* Nodes 0 .. rows-1 are the inputs; a == -1: an input or a constant; b == -1: -a; else value = (a << sa) + or - (b << sb), one of the
+ * shifts 0. */
 typedef struct {
   int a, b, sa, sb;
   bool minus;
   int n_form, depth;
-  int width; /* of [lo, hi] */
-  int bits;  /* its carry chain */
-  McmTap *form;       /* by rising row; dropped (NULL) for nodes that are not read again */
-  uint64_t support;   /* rows of the form, folded to 64: disjoint when the intersection is empty */
-  i128 lo, hi;        /* exact: of the form, not of operand intervals (x * 4 - x is x * 3) */
-  i128 constant;      /* part of lo and hi */
+  int width;        /* of [lo, hi] */
+  int bits;         /* its carry chain */
+  McmTap *form;     /* by rising row; dropped (NULL) for nodes that are not read again */
+  uint64_t support; /* rows of the form, folded to 64: disjoint when the intersection is empty */
+  i128 lo, hi;      /* exact: of the form, not of operand intervals (x * 4 - x is x * 3) */
+  i128 constant;    /* part of lo and hi */
 } McmNode;
 
 /* value << shift, negated or not: a summand of a column */
@@ -119,13 +120,13 @@ typedef struct {
   double alpha, beta;
   double noise; /* each pattern's score is off by up to this part, by seed */
   uint64_t seed;
-  int tree;       /* height of the tree of columns; 0: every column from scratch */
+  int tree;         /* height of the tree of columns; 0: every column from scratch */
   double tree_cost; /* digits that a link of the tree must save */
   int tries;        /* orders tried for each sum, at least 1 */
 } McmStrategy;
 
-/* hir_mcm_tree.c: columns as differences from other columns. parent[j] = -1 or the column whose (parent << shift), negated or not, is to be added;
- * diff: the matrix that is left; height of each column; order: parents first. */
+/* hir_mcm_tree.c: columns as differences from other columns. parent[j] = -1 or the column whose (parent << shift), negated or not, is to be
+ * added; diff: the matrix that is left; height of each column; order: parents first. */
 typedef struct {
   int *parent, *shift, *height, *order;
   bool *neg;

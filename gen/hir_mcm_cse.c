@@ -2,12 +2,14 @@
  *
  * hir_mcm_cse.c - two-term sharing: the pattern a +- (b << d) that saves most is made a node, and every column that holds it uses the node.
  *
- * The ground is greedy elimination of two-term patterns of signed digits (Potkonjak, Srivastava, Chandrakasan 1996; Hartley 1996; for matrices: Hosangadi,
- * Fallah, Kastner 2005). What differs:
- * - A column is not a string of digits but a coefficient for each node. A digit counts when taking it away leaves one digit less, so all minimal
- *   signed-digit forms are open at once (Park and Kang 2001 fix one form a weight beforehand). It is worth 3 to 4 % of the adder bits.
- * - Patterns are not counted one by one in a hash. A heap holds pairs of nodes with an upper bound of what their best pattern saves; counts only fall, so a pair
- *   is counted again only when it comes to the top (lazy greedy, Minoux 1978). A count is a few words: all lags at once in vertical counters.
+ * The ground is greedy elimination of two-term patterns of signed digits (Potkonjak, Srivastava, Chandrakasan 1996; Hartley 1996; for
+ * matrices: Hosangadi, Fallah, Kastner 2005). What differs:
+ * - A column is not a string of digits but a coefficient for each node. A digit counts when taking it away leaves one digit less, so all
+ * minimal signed-digit forms are open at once (Park and Kang 2001 fix one form a weight beforehand). It is worth 3 to 4 % of the adder
+ * bits.
+ * - Patterns are not counted one by one in a hash. A heap holds pairs of nodes with an upper bound of what their best pattern saves; counts
+ * only fall, so a pair is counted again only when it comes to the top (lazy greedy, Minoux 1978). A count is a few words: all lags at once
+ * in vertical counters.
  * - The score is carry-chain bits saved, at the exact interval of the new node's linear form.
  */
 #include "hir_mcm.h"
@@ -53,7 +55,7 @@ typedef struct {
 typedef struct {
   McmGraph *g;
   const McmStrategy *s;
-  int words; /* of a column set */
+  int words;  /* of a column set */
   int digits; /* positions 0 .. digits-1 */
   int lag_words;
   Use *use;
@@ -128,7 +130,8 @@ static void add_use(Share *s, int node, const uint64_t *own) {
   McmPool *pool = s->g->pool;
   s->use = mcm_grow(pool, s->use, node, &s->cap_use, sizeof *s->use);
   Use *u = &s->use[node];
-  *u = (Use){.own = mcm_alloc(pool, (size_t)s->words, sizeof *own), .live = mcm_zeroed(pool, (size_t)s->words, sizeof *own),
+  *u = (Use){.own = mcm_alloc(pool, (size_t)s->words, sizeof *own),
+             .live = mcm_zeroed(pool, (size_t)s->words, sizeof *own),
              .rank = mcm_alloc(pool, (size_t)s->words, sizeof(int))};
   int n = 0;
   for (int w = 0; w < s->words; w++) {
@@ -151,7 +154,8 @@ static McmJoin join(const Share *s, Pattern p, bool *flip) {
 static double jitter(const Share *s, Pattern p) {
   if (s->s->noise == 0)
     return 1;
-  uint64_t h = s->s->seed * 0x9e3779b97f4a7c15u + (uint64_t)p.a * 0xbf58476d1ce4e5b9u + (uint64_t)p.b * 0x94d049bb133111ebu + (uint64_t)(p.lag * 2 + p.minus);
+  uint64_t h = s->s->seed * 0x9e3779b97f4a7c15u + (uint64_t)p.a * 0xbf58476d1ce4e5b9u + (uint64_t)p.b * 0x94d049bb133111ebu +
+               (uint64_t)(p.lag * 2 + p.minus);
   h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9u;
   h = (h ^ h >> 27) * 0x94d049bb133111ebu;
   return 1 + s->s->noise * ((double)(h >> 41) / (1 << 23) - 0.5) * 2;

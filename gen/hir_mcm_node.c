@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_mcm_node.c - parts of the constant-matrix engine that every stage uses: memory pools, nodes with their linear forms, terms of columns.
+ * hir_mcm_node.c - parts of the constant-matrix engine that every stage uses: memory pools, nodes with their linear forms, terms of
+ * columns.
  */
 #include "hir_mcm.h"
 #include <stdlib.h>
@@ -90,7 +91,13 @@ McmGraph *mcm_graph(McmPool *pool, const McmProblem *p) {
   for (int i = 0; i < p->rows; i++) {
     McmTap *form = mcm_alloc(pool, 1, sizeof *form);
     *form = (McmTap){i, 1};
-    g->v[i] = (McmNode){.a = -1, .b = -1, .n_form = 1, .form = form, .support = (uint64_t)1 << (i & 63), .lo = p->lo[i], .hi = p->hi[i],
+    g->v[i] = (McmNode){.a = -1,
+                        .b = -1,
+                        .n_form = 1,
+                        .form = form,
+                        .support = (uint64_t)1 << (i & 63),
+                        .lo = p->lo[i],
+                        .hi = p->hi[i],
                         .width = mcm_width(p->lo[i], p->hi[i])};
   }
   return g;
@@ -141,7 +148,15 @@ static McmNode *put(McmGraph *g) {
 int mcm_node(McmGraph *g, int na, int sa, int nb, int sb, bool minus) {
   McmJoin join = mcm_join(g, na, sa, nb, sb, minus);
   McmNode *v = put(g), *a = &g->v[na], *b = &g->v[nb];
-  *v = (McmNode){.a = na, .b = nb, .sa = sa, .sb = sb, .minus = minus, .lo = join.lo, .hi = join.hi, .width = join.width, .bits = join.bits,
+  *v = (McmNode){.a = na,
+                 .b = nb,
+                 .sa = sa,
+                 .sb = sb,
+                 .minus = minus,
+                 .lo = join.lo,
+                 .hi = join.hi,
+                 .width = join.width,
+                 .bits = join.bits,
                  .depth = (a->depth > b->depth ? a->depth : b->depth) + 1};
   v->constant = up(a->constant, sa) + (minus ? -up(b->constant, sb) : up(b->constant, sb));
   v->form = mcm_alloc(g->forms, (size_t)(a->n_form + b->n_form), sizeof *v->form);
@@ -163,7 +178,14 @@ int mcm_node(McmGraph *g, int na, int sa, int nb, int sb, bool minus) {
 
 int mcm_negation(McmGraph *g, int na) {
   McmNode *v = put(g), *a = &g->v[na];
-  *v = (McmNode){.a = na, .b = -1, .lo = -a->hi, .hi = -a->lo, .constant = -a->constant, .depth = a->depth + 1, .n_form = a->n_form, .support = a->support};
+  *v = (McmNode){.a = na,
+                 .b = -1,
+                 .lo = -a->hi,
+                 .hi = -a->lo,
+                 .constant = -a->constant,
+                 .depth = a->depth + 1,
+                 .n_form = a->n_form,
+                 .support = a->support};
   v->bits = v->width = mcm_width(v->lo, v->hi);
   v->form = mcm_alloc(g->forms, (size_t)a->n_form, sizeof *v->form);
   for (int i = 0; i < a->n_form; i++)

@@ -2,11 +2,11 @@
  *
  * hir_mcm_sum.c - adds up the terms that sharing has left in a column: three quarters of all adder bits.
  *
- * An adder costs from the higher lowest bit of its operands (below it the other passes through) to the top of its result. So the pair whose result
- * ends lowest is joined first (Huffman's rule with top bits for weights): 5 % fewer bits than the cheapest adder first, and within 1 % of the best of
- * 100 random orders. Signs: in a difference the operand that lies lower is the minuend, as its low bits pass, and the result may be the
- * negative; one positive term is kept so that the last result is not.
- * Depth: pairs are joined only while the load of the column (McmColumn) lets the rest be joined in time.
+ * An adder costs from the higher lowest bit of its operands (below it the other passes through) to the top of its result. So the pair whose
+ * result ends lowest is joined first (Huffman's rule with top bits for weights): 5 % fewer bits than the cheapest adder first, and within 1
+ * % of the best of 100 random orders. Signs: in a difference the operand that lies lower is the minuend, as its low bits pass, and the
+ * result may be the negative; one positive term is kept so that the last result is not. Depth: pairs are joined only while the load of the
+ * column (McmColumn) lets the rest be joined in time.
  */
 #include "hir_mcm.h"
 
@@ -18,7 +18,7 @@ typedef struct {
   int n, n_active;
   int positive; /* terms */
   uint64_t load, limit;
-  uint64_t random; /* 0: no noise */
+  uint64_t random;         /* 0: no noise */
   int key[WINDOW][WINDOW]; /* [i][j], i < j: top and bits of the sum; NEVER: too deep */
 } Sum;
 
@@ -137,8 +137,8 @@ static McmTerm join_all(Sum *s) {
   return s->t[0];
 }
 
-/* The negative of a node, of no greater depth: exchanges the operands of a difference, at or below it. -1: there is none. Only prices it unless `make`;
- * *cost: width of the new nodes. */
+/* The negative of a node, of no greater depth: exchanges the operands of a difference, at or below it. -1: there is none. Only prices it
+ * unless `make`; *cost: width of the new nodes. */
 static int negated(McmGraph *g, int node, bool make, int *cost) {
   McmNode v = g->v[node];
   if (v.b < 0)
@@ -153,7 +153,8 @@ static int negated(McmGraph *g, int node, bool make, int *cost) {
   *cost += first ? ca : cb;
   if (!make)
     return node;
-  return first ? mcm_node(g, negated(g, v.a, true, &none), v.sa, v.b, v.sb, true) : mcm_node(g, negated(g, v.b, true, &none), v.sb, v.a, v.sa, true);
+  return first ? mcm_node(g, negated(g, v.a, true, &none), v.sa, v.b, v.sb, true)
+               : mcm_node(g, negated(g, v.b, true, &none), v.sb, v.a, v.sa, true);
 }
 
 /* Without a positive term the sum would need a negation at full width: one term is negated instead. */

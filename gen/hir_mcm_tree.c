@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_mcm_tree.c - columns as differences from other columns: y[j] = +-(y[i] << s) + a difference with fewer digits. Which differences: a least spanning tree
- * (Prim), its edges weighted by digits (for constant matrices: Sun, Que, Loncar, Luk, Spiropulu, arXiv 2507.04535; the idea for multiple constants:
- * Gustafsson 2007). Its height is bounded, as each link is an adder on the way.
+ * hir_mcm_tree.c - columns as differences from other columns: y[j] = +-(y[i] << s) + a difference with fewer digits. Which differences: a
+ * least spanning tree (Prim), its edges weighted by digits (for constant matrices: Sun, Que, Loncar, Luk, Spiropulu, arXiv 2507.04535; the
+ * idea for multiple constants: Gustafsson 2007). Its height is bounded, as each link is an adder on the way.
  */
 #include "hir_mcm.h"
 

@@ -2,9 +2,10 @@
  *
  * hir_pipe.c - pipeline stages under a target clock. Requires: no QUANT. Sets v[].stage and n_stages; stages never fall along arguments.
  *
- * The number of stages is the least that the delays allow (as soon as possible). Where the registers between two stages lie is then a least cut: the set of
- * values computed up to there is closed under arguments, holds what later stages would have no time for, and no more than its own stages have time
- * for; among these sets the one whose values read later have the fewest bits (minimum-area retiming, Leiserson and Saxe 1991, one boundary at a time).
+ * The number of stages is the least that the delays allow (as soon as possible). Where the registers between two stages lie is then a least
+ * cut: the set of values computed up to there is closed under arguments, holds what later stages would have no time for, and no more than
+ * its own stages have time for; among these sets the one whose values read later have the fewest bits (minimum-area retiming, Leiserson and
+ * Saxe 1991, one boundary at a time).
  */
 #include "hir.h"
 #include "mincut.h"
@@ -28,19 +29,29 @@ double hir_delay(const Kernel *k, const HirValue *v) {
   const Family *f = k->family ? k->family : family;
   double lut_ns = f->lut_ns, carry_ns = f->carry_ns, carry_bit_ns = f->carry_bit_ns;
   int w = hir_width(v), wa = v->arg[0] >= 0 ? hir_width(&k->v[v->arg[0]]) : 0, wb = v->arg[1] >= 0 ? hir_width(&k->v[v->arg[1]]) : 0;
+  if (v->joined)
+    return 0;
   switch (v->op) {
   case HIR_ADD:
-  case HIR_SUB: return lut_ns + carry_ns + carry_bit_ns * hir_adder_bits(k, v);
-  case HIR_NEG: return lut_ns + carry_ns + carry_bit_ns * w;
-  case HIR_MUL: return lut_ns + 3 * carry_ns + 2 * lut_ns + carry_bit_ns * 2 * (wa + wb);
-  case HIR_LT: return lut_ns + carry_ns + carry_bit_ns * (wa > wb ? wa : wb);
-  case HIR_MUX: return lut_ns;
+  case HIR_SUB:
+    return lut_ns + carry_ns + carry_bit_ns * hir_adder_bits(k, v);
+  case HIR_NEG:
+    return lut_ns + carry_ns + carry_bit_ns * w;
+  case HIR_MUL:
+    return lut_ns + 3 * carry_ns + 2 * lut_ns + carry_bit_ns * 2 * (wa + wb);
+  case HIR_LT:
+    return lut_ns + carry_ns + carry_bit_ns * (wa > wb ? wa : wb);
+  case HIR_MUX:
+    return lut_ns;
   case HIR_MIN:
   case HIR_MAX: /* against 0 the sign decides */
     return k->v[v->arg[1]].op == HIR_CONST && k->v[v->arg[1]].lo == 0 ? lut_ns : 2 * lut_ns + carry_ns + carry_bit_ns * (wa > wb ? wa : wb);
-  case HIR_CLAMP: return lut_ns + lut_ns * ceil(log2((double)wa + 1) / log2(6.0) / 2 + 0.5);
-  case HIR_LUT: return lut_ns * (1 + ceil(fmax(0, hir_width_of(0, k->table[v->imm].entries - 1) - 6) / 2.0));
-  default: return 0;
+  case HIR_CLAMP:
+    return lut_ns + lut_ns * ceil(log2((double)wa + 1) / log2(6.0) / 2 + 0.5);
+  case HIR_LUT:
+    return lut_ns * (1 + ceil(fmax(0, hir_width_of(0, k->table[v->imm].entries - 1) - 6) / 2.0));
+  default:
+    return 0;
   }
 }
 
@@ -48,10 +59,10 @@ typedef struct {
   Kernel *k;
   double clock;
   double *delay;
-  int *latest;    /* last stage a value may be computed in */
-  double *time;   /* scratch */
-  int *bits;      /* of its register */
-  uint8_t *done;  /* computed up to the last boundary */
+  int *latest;   /* last stage a value may be computed in */
+  double *time;  /* scratch */
+  int *bits;     /* of its register */
+  uint8_t *done; /* computed up to the last boundary */
 } Pipe;
 
 /* As soon as possible: sets stages; their number comes back. */
@@ -155,13 +166,18 @@ static void place_boundary(Pipe *p, int at, Cut *cut, int *node, uint8_t *side) 
 void hir_pipeline(Kernel *k, double clock_ns, const Family *f) {
   k->family = f;
   size_t n = (size_t)k->n + 1;
-  Pipe p = {.k = k, .clock = clock_ns, .delay = mem_array(n, sizeof(double)), .latest = mem_array(n, sizeof(int)), .time = mem_array(n, sizeof(double)),
-            .bits = mem_array(n, sizeof(int)), .done = mem_array(n, 1)};
+  Pipe p = {.k = k,
+            .clock = clock_ns,
+            .delay = mem_array(n, sizeof(double)),
+            .latest = mem_array(n, sizeof(int)),
+            .time = mem_array(n, sizeof(double)),
+            .bits = mem_array(n, sizeof(int)),
+            .done = mem_array(n, 1)};
   for (int i = 0; i < k->n; i++) {
     p.delay[i] = fmin(hir_delay(k, &k->v[i]), clock_ns);
     /* the zeros of a shift are not stored */
     p.bits[i] = hir_width(&k->v[i]) - (k->v[i].op == HIR_SHL ? k->v[i].imm : 0);
-    p.bits[i] = p.bits[i] < 1 ? 1 : p.bits[i];
+    p.bits[i] = k->v[i].joined ? CUT_INF >> 8 : p.bits[i] < 1 ? 1 : p.bits[i]; /* a three-input adder is never cut in two */
   }
   k->n_stages = soonest(&p);
   find_latest(&p, k->n_stages);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_round.c - rounding half up costs an adder (x + half) unless a constant is added on the way to x already: then that constant takes the half over.
+ * hir_round.c - rounding half up costs an adder (x + half) unless a constant is added on the way to x already: then that constant takes the
+ * half over.
  *
- * Requires: any kernel. Keeps: every output and count, bit for bit. A value on the way stands for what it was plus an offset afterwards; layers that
- * name such a value say so (HirLayer.offset).
+ * Requires: any kernel. Keeps: every output and count, bit for bit. A value on the way stands for what it was plus an offset afterwards;
+ * layers that name such a value say so (HirLayer.offset).
  */
 #include "hir.h"
 
@@ -83,7 +84,11 @@ static int rebuild(Kernel *to, const Rounding *r, int i, const int *map) {
 
 Kernel *hir_round(const Kernel *from) {
   size_t n = (size_t)from->n + 1;
-  Rounding r = {.from = from, .uses = mem_array(n, sizeof(int)), .delta = mem_array(n, sizeof(i128)), .add = mem_array(n, sizeof(i128)), .trunc = mem_array(n, 1)};
+  Rounding r = {.from = from,
+                .uses = mem_array(n, sizeof(int)),
+                .delta = mem_array(n, sizeof(i128)),
+                .add = mem_array(n, sizeof(i128)),
+                .trunc = mem_array(n, 1)};
   for (int i = 0; i < from->n; i++)
     for (int j = 0; j < 3; j++)
       if (from->v[i].arg[j] >= 0)

@@ -230,7 +230,8 @@ static void read_layer(Reader *r, Kernel *k) {
   }
 }
 
-/* Values are taken as they stand, not simplified, so that a dump reloads as the same kernel; hir_verify_intervals proves what the text claims. */
+/* Values are taken as they stand, not simplified, so that a dump reloads as the same kernel; hir_verify_intervals proves what the text
+ * claims. */
 static void read_value(Reader *r, Kernel *k) {
   if (small(r, 0, 1 << 28) != k->n)
     complain(r, "values must be numbered in order");

@@ -14,8 +14,8 @@ static const char *shape(const Tensor *t) {
 
 void report_info(const Graph *g, const Samples *s, const Options *o) {
   int I = 1;
-  printf("%s: %s, opset %d, %lld parameters, %lld multiply-accumulates\n", g->file, diag_text(g->producer), g->opset, (long long)graph_params(g),
-         (long long)graph_macs(g));
+  printf("%s: %s, opset %d, %lld parameters, %lld multiply-accumulates\n", g->file, diag_text(g->producer), g->opset,
+         (long long)graph_params(g), (long long)graph_macs(g));
   printf("ranges over %zu samples (%s)\n", s->n, diag_text(s->source));
   printf("%-28s %-18s %-14s %12s %12s %12s %4s\n", "node", "operator", "output", "min", "max", "max |weight|", "I");
   for (int i = 0; i < g->n_in; i++) {
@@ -36,8 +36,9 @@ void report_info(const Graph *g, const Samples *s, const Options *o) {
     char weight[32] = "";
     if (w > 0)
       snprintf(weight, sizeof weight, "%.5g", w);
-    printf("%-28.28s %-18s %-14s %12.5g %12.5g %12s %4d\n", diag_text(n->name), n->op_type, shape(t), s->lo[t->id], s->hi[t->id], weight, need);
+    printf("%-28.28s %-18s %-14s %12.5g %12.5g %12s %4d\n", diag_text(n->name), n->op_type, shape(t), s->lo[t->id], s->hi[t->id], weight,
+           need);
   }
-  printf("I: integer bits that hold the range at W=%d. Nothing saturates here with:\n  nngen %s --target=vhdl --q=%d,%d%s%s --verify\n", o->W, g->file, o->W, I,
-         o->data ? " --data=" : "", o->data ? o->data : "");
+  printf("I: integer bits that hold the range at W=%d. Nothing saturates here with:\n  nngen %s --target=vhdl --q=%d,%d%s%s --verify\n",
+         o->W, g->file, o->W, I, o->data ? " --data=" : "", o->data ? o->data : "");
 }

@@ -2,7 +2,8 @@
  *
  * lower.c - Graph to hardware IR: the frame, and what moves elements. The operators that compute are in lower_*.c.
  *
- * Requires: quant_assign. Keeps: the float meaning but for the formats. A tensor becomes one Num (integer value and binary point) an element.
+ * Requires: quant_assign. Keeps: the float meaning but for the formats. A tensor becomes one Num (integer value and binary point) an
+ * element.
  */
 #include "lower.h"
 #include "op.h"

@@ -13,8 +13,9 @@ typedef struct {
   int frac;
 } Num;
 
-/* What will be added to a sum before its bits are dropped: the bias of an Add that follows, and the half of rounding half up. The adder graph takes both in
- * where they cost least; they are taken off again behind it, which costs nothing, as the constants that follow cancel it. */
+/* What will be added to a sum before its bits are dropped: the bias of an Add that follows, and the half of rounding half up. The adder
+ * graph takes both in where they cost least; they are taken off again behind it, which costs nothing, as the constants that follow cancel
+ * it. */
 typedef struct {
   const Tensor *bias; /* constant of the one Add that reads the sum; NULL: none */
   bool rounds;
@@ -32,7 +33,7 @@ struct Lower {
   LayerConfig lc;
   Round round;
   Overflow overflow;
-  int site; /* -1 until something of this node may overflow */
+  int site;    /* -1 until something of this node may overflow */
   Ahead ahead; /* of a dense product */
 };
 

@@ -31,7 +31,8 @@ static Ahead look_ahead(const Lower *l, const Tensor *t) {
   return a;
 }
 
-/* y[cols] = x[rows] * w[rows][cols] + bias[cols], w constant: one adder graph. w and bias are given as Num of constants; bias may be NULL. */
+/* y[cols] = x[rows] * w[rows][cols] + bias[cols], w constant: one adder graph. w and bias are given as Num of constants; bias may be NULL.
+ */
 static void const_product(Lower *l, int rows, int cols, const Num *x, const Num *w, const Num *bias, Num *y) {
   Kernel *k = l->k;
   int frac = 0;
@@ -87,9 +88,10 @@ static void run_time_product(Lower *l, int rows, int cols, const Num *x, const N
 }
 
 /* y[m][n] = a[m][k] * b[k][n] + bias[m][n] (bias may be NULL); strides say how a and b lie in memory. */
-static void product(Lower *l, int M, int K, int N, const Num *a, int64_t a_row, int64_t a_col, bool a_const, const Num *b, int64_t b_row, int64_t b_col,
-                    bool b_const, const Num *bias, Num *y) {
-  Num *x = mem_array((size_t)(M > N ? M : N) * (size_t)K + 1, sizeof *x), *w = mem_array((size_t)K * (size_t)(M > N ? M : N) + 1, sizeof *w);
+static void product(Lower *l, int M, int K, int N, const Num *a, int64_t a_row, int64_t a_col, bool a_const, const Num *b, int64_t b_row,
+                    int64_t b_col, bool b_const, const Num *bias, Num *y) {
+  Num *x = mem_array((size_t)(M > N ? M : N) * (size_t)K + 1, sizeof *x),
+      *w = mem_array((size_t)K * (size_t)(M > N ? M : N) + 1, sizeof *w);
   Num *t = mem_array((size_t)(M > N ? M : N) + 1, sizeof *t), *c = mem_array((size_t)(M > N ? M : N) + 1, sizeof *c);
   if (a_const && !b_const) { /* y^T = b^T a^T: the constant is the matrix, each column of b a vector */
     for (int k = 0; k < K; k++)
@@ -189,12 +191,24 @@ static void element_wise(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
   }
 }
 
-void lower_add(Lower *l, const Node *n) { element_wise(l, n, num_add); }
-void lower_sub(Lower *l, const Node *n) { element_wise(l, n, num_sub); }
-void lower_sum(Lower *l, const Node *n) { element_wise(l, n, num_add); }
-void lower_mul(Lower *l, const Node *n) { element_wise(l, n, num_mul); }
-void lower_max(Lower *l, const Node *n) { element_wise(l, n, num_max); }
-void lower_min(Lower *l, const Node *n) { element_wise(l, n, num_min); }
+void lower_add(Lower *l, const Node *n) {
+  element_wise(l, n, num_add);
+}
+void lower_sub(Lower *l, const Node *n) {
+  element_wise(l, n, num_sub);
+}
+void lower_sum(Lower *l, const Node *n) {
+  element_wise(l, n, num_add);
+}
+void lower_mul(Lower *l, const Node *n) {
+  element_wise(l, n, num_mul);
+}
+void lower_max(Lower *l, const Node *n) {
+  element_wise(l, n, num_max);
+}
+void lower_min(Lower *l, const Node *n) {
+  element_wise(l, n, num_min);
+}
 
 void lower_neg(Lower *l, const Node *n) {
   const Num *x = lower_in(l, n->in[0]);

@@ -9,7 +9,9 @@ static Num less(Lower *l, Num a, Num b) {
   return (Num){hir_lt(l->k, num_align(l, a, f), num_align(l, b, f)), 0};
 }
 
-static Num greater(Lower *l, Num a, Num b) { return less(l, b, a); }
+static Num greater(Lower *l, Num a, Num b) {
+  return less(l, b, a);
+}
 
 static Num negate(Lower *l, Num a) {
   return (Num){hir_mux(l->k, a.v, hir_const(l->k, 0), hir_const(l->k, 1)), 0};
@@ -27,11 +29,17 @@ static Num equal(Lower *l, Num a, Num b) {
   return negate(l, either(l, less(l, a, b), less(l, b, a)));
 }
 
-static Num less_equal(Lower *l, Num a, Num b) { return negate(l, less(l, b, a)); }
+static Num less_equal(Lower *l, Num a, Num b) {
+  return negate(l, less(l, b, a));
+}
 
-static Num greater_equal(Lower *l, Num a, Num b) { return negate(l, less(l, a, b)); }
+static Num greater_equal(Lower *l, Num a, Num b) {
+  return negate(l, less(l, a, b));
+}
 
-static Num differ(Lower *l, Num a, Num b) { return negate(l, equal(l, a, b)); }
+static Num differ(Lower *l, Num a, Num b) {
+  return negate(l, equal(l, a, b));
+}
 
 static void binary(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
   const Tensor *Y = n->out[0];
@@ -41,14 +49,30 @@ static void binary(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
     y[e] = f(l, a[num_broadcast(n->in[0], Y, e)], b[num_broadcast(n->in[1], Y, e)]);
 }
 
-void lower_less(Lower *l, const Node *n) { binary(l, n, less); }
-void lower_greater(Lower *l, const Node *n) { binary(l, n, greater); }
-void lower_equal(Lower *l, const Node *n) { binary(l, n, equal); }
-void lower_less_equal(Lower *l, const Node *n) { binary(l, n, less_equal); }
-void lower_greater_equal(Lower *l, const Node *n) { binary(l, n, greater_equal); }
-void lower_xor(Lower *l, const Node *n) { binary(l, n, differ); }
-void lower_and(Lower *l, const Node *n) { binary(l, n, both); }
-void lower_or(Lower *l, const Node *n) { binary(l, n, either); }
+void lower_less(Lower *l, const Node *n) {
+  binary(l, n, less);
+}
+void lower_greater(Lower *l, const Node *n) {
+  binary(l, n, greater);
+}
+void lower_equal(Lower *l, const Node *n) {
+  binary(l, n, equal);
+}
+void lower_less_equal(Lower *l, const Node *n) {
+  binary(l, n, less_equal);
+}
+void lower_greater_equal(Lower *l, const Node *n) {
+  binary(l, n, greater_equal);
+}
+void lower_xor(Lower *l, const Node *n) {
+  binary(l, n, differ);
+}
+void lower_and(Lower *l, const Node *n) {
+  binary(l, n, both);
+}
+void lower_or(Lower *l, const Node *n) {
+  binary(l, n, either);
+}
 
 void lower_not(Lower *l, const Node *n) {
   const Num *x = lower_in(l, n->in[0]);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lower_norm.c - Softmax, LogSoftmax, Normalizer: exp table, exact sum, reciprocal (or log) of the sum normalised to [1, 2) by its leading bit, one
- * product an element. ArgMax and ArgMin by a tournament. Gather by run-time index: a table.
+ * lower_norm.c - Softmax, LogSoftmax, Normalizer: exp table, exact sum, reciprocal (or log) of the sum normalised to [1, 2) by its leading
+ * bit, one product an element. ArgMax and ArgMin by a tournament. Gather by run-time index: a table.
  *
  * Softmax's error, stated with the exp table: rounding the logits to the address step h moves every logit by at most h/2, so a
- * probability p by at most p(1-p)h <= h/4; the reciprocal's cell adds 2^-(bits+1), the words of the exp table (n+1) 2^-fe, the format half a step
- * (a whole one when truncating). Order is kept: exp and the common factor are monotone, so argmax can only change between logits that are
- * nearer than h, or whose probabilities the output format does not tell apart.
+ * probability p by at most p(1-p)h <= h/4; the reciprocal's cell adds 2^-(bits+1), the words of the exp table (n+1) 2^-fe, the format half
+ * a step (a whole one when truncating). Order is kept: exp and the common factor are monotone, so argmax can only change between logits
+ * that are nearer than h, or whose probabilities the output format does not tell apart.
  */
 #include "lower.h"
 #include <math.h>
@@ -227,7 +227,8 @@ void lower_log_softmax(Lower *l, const Node *n) {
     int lf = out_frac + GUARD, table = plain_table(l, "log", 1 << bits, lead.top > bits ? 0.5 : 0, bits, lf, "", mpfr_log1p);
     int log_s = hir_lut(k, fraction(k, &lead, bits), table);
     for (int level = 0; level < lead.levels; level++)
-      log_s = hir_add(k, log_s, hir_mux(k, lead.is_small[level], hir_const(k, -llround(ldexp(log(2) * (1 << level), lf))), hir_const(k, 0)), 0);
+      log_s =
+          hir_add(k, log_s, hir_mux(k, lead.is_small[level], hir_const(k, -llround(ldexp(log(2) * (1 << level), lf))), hir_const(k, 0)), 0);
     log_s = hir_add(k, log_s, hir_const(k, llround(ldexp(log(2) * (lead.top - fe), lf))), 0);
     for (int i = 0; i < members; i++) {
       Num d = num_sub(l, num_sub(l, (Num){v[i], frac}, most), (Num){log_s, lf});
@@ -236,7 +237,8 @@ void lower_log_softmax(Lower *l, const Node *n) {
   }
 }
 
-/* ai.onnx.ml Normalizer: rows divided by the sum of their absolute values (L1), their length (L2), or their largest (MAX). A zero row stays zero. */
+/* ai.onnx.ml Normalizer: rows divided by the sum of their absolute values (L1), their length (L2), or their largest (MAX). A zero row stays
+ * zero. */
 void lower_normalizer(Lower *l, const Node *n) {
   const char *norm = attr_string(n, "norm", "MAX");
   const Tensor *X = n->in[0], *Y = n->out[0];

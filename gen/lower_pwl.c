@@ -77,12 +77,24 @@ static Num clip(Lower *l, const Node *n, Num x) {
   return x;
 }
 
-void lower_relu(Lower *l, const Node *n) { each(l, n, relu); }
-void lower_leaky_relu(Lower *l, const Node *n) { each(l, n, leaky_relu); }
-void lower_thresholded_relu(Lower *l, const Node *n) { each(l, n, thresholded_relu); }
-void lower_abs(Lower *l, const Node *n) { each(l, n, absolute); }
-void lower_hard_sigmoid(Lower *l, const Node *n) { each(l, n, hard_sigmoid); }
-void lower_clip(Lower *l, const Node *n) { each(l, n, clip); }
+void lower_relu(Lower *l, const Node *n) {
+  each(l, n, relu);
+}
+void lower_leaky_relu(Lower *l, const Node *n) {
+  each(l, n, leaky_relu);
+}
+void lower_thresholded_relu(Lower *l, const Node *n) {
+  each(l, n, thresholded_relu);
+}
+void lower_abs(Lower *l, const Node *n) {
+  each(l, n, absolute);
+}
+void lower_hard_sigmoid(Lower *l, const Node *n) {
+  each(l, n, hard_sigmoid);
+}
+void lower_clip(Lower *l, const Node *n) {
+  each(l, n, clip);
+}
 
 void lower_prelu(Lower *l, const Node *n) {
   const Tensor *X = n->in[0], *S = n->in[1];

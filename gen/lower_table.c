@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lower_table.c - one-variable functions: an exact linear part (Elu, Gelu, Softplus, ...: slope 0 or 1 on either side) plus a table of what deviates
- * from it. The argument is rounded to the table's address step and limited to the table's range; both are chosen so that the worst error over
- * everything the argument is proved to reach is least, and that error is printed in the table's comment.
+ * lower_table.c - one-variable functions: an exact linear part (Elu, Gelu, Softplus, ...: slope 0 or 1 on either side) plus a table of what
+ * deviates from it. The argument is rounded to the table's address step and limited to the table's range; both are chosen so that the worst
+ * error over everything the argument is proved to reach is least, and that error is printed in the table's comment.
  */
 #include "lower.h"
 #include <math.h>
@@ -15,7 +15,8 @@ typedef struct {
   double error;   /* worst |table - function| */
 } Range;
 
-/* What is tabulated, and for what: f on [lo, hi], words of out_frac places, limited to the output's format where nothing is added afterwards. */
+/* What is tabulated, and for what: f on [lo, hi], words of out_frac places, limited to the output's format where nothing is added
+ * afterwards. */
 typedef struct {
   TableFn f;
   double lo, hi;
@@ -103,8 +104,8 @@ static int make_table(Lower *l, const Job *j, Range r, Round round, Format out) 
   }
   const char *name = op_info[j->f.op].name;
   const char *text = mem_printf("%s%s, arguments %.6g to %.6g in steps of 2^%d, words in steps of 2^%d, worst error %.3g", name,
-                                j->limited ? "" : " less its linear part", ldexp((double)r.ql, -r.frac), ldexp((double)r.qh, -r.frac), -r.frac,
-                                -j->out_frac, r.error);
+                                j->limited ? "" : " less its linear part", ldexp((double)r.ql, -r.frac), ldexp((double)r.qh, -r.frac),
+                                -r.frac, -j->out_frac, r.error);
   return hir_table(l->k, mem_printf("%s_%d", ident(name), l->k->n_tables), (int)entries, w, text);
 }
 

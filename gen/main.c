@@ -98,6 +98,8 @@ static Kernel *back(Kernel *k, const Options *o) {
     k = hir_clean(k);
   }
   done(o, "expand", NULL, k);
+  if (o->family->three_input)
+    hir_ternary(k);
   hir_pipeline(k, o->clock_ns, o->family);
   done(o, "pipeline", NULL, k);
   return k;

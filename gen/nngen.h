@@ -70,7 +70,8 @@ typedef struct {
   /* Float meaning. in[i]/out[i]: elements of n->in[i]/n->out[i] as double, shapes as inferred; in[i] is NULL where the input is absent.
    * Integer dtypes are held in doubles too; integer division truncates as ONNX says. NULL for ops that `infer` computes. */
   void (*eval)(const Node *n, const double *const *in, double *const *out);
-  /* Emits the hardware IR of the node (lower.h). NULL for KIND_FOLD; KIND_MOVE is lowered generically by running eval on element numbers. */
+  /* Emits the hardware IR of the node (lower.h). NULL for KIND_FOLD; KIND_MOVE is lowered generically by running eval on element numbers.
+   */
   void (*lower)(Lower *l, const Node *n);
 } OpInfo;
 
@@ -149,8 +150,8 @@ Node *graph_insert(Graph *g, const Node *before, const char *op_type, const char
 void graph_remove(Graph *g, Node *n);
 /* Every use of `from` (nodes' inputs, graph outputs) becomes `to`. */
 void graph_replace(Graph *g, Tensor *from, Tensor *to);
-/* Takes out a node whose only output equals its first input. False, and nothing done, where it has to stay: from a graph input or a constant
- * (or another output) straight to a graph output. A graph output keeps its name. */
+/* Takes out a node whose only output equals its first input. False, and nothing done, where it has to stay: from a graph input or a
+ * constant (or another output) straight to a graph output. A graph output keeps its name. */
 bool graph_bypass(Graph *g, Node *n);
 /* Uses of a tensor: node inputs plus graph outputs; *only (may be NULL) gets the consumer when a single node uses it once. */
 int graph_uses(const Graph *g, const Tensor *t, Node **only);
@@ -165,8 +166,8 @@ void attr_set_float(Node *n, const char *name, double v);
 /* "float32", "int64", ...; "?" for what ONNX does not define. */
 const char *dtype_name(DataType t);
 bool dtype_is_float(DataType t);
-/* Checks the invariants that passes rely on: sorted, producers right, shapes inferred (when `inferred`), constants have values; aborts with a
- * message in an internal error otherwise (a bug of nngen, not of the model). */
+/* Checks the invariants that passes rely on: sorted, producers right, shapes inferred (when `inferred`), constants have values; aborts with
+ * a message in an internal error otherwise (a bug of nngen, not of the model). */
 void graph_check(const Graph *g, bool inferred);
 /* --dump: one line a node. */
 void graph_dump(const Graph *g, FILE *f);

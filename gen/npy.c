@@ -16,7 +16,8 @@ static bool decode(NpyFile *f, const char *path, const char *name, const unsigne
   const char *fault = nn_npy_parse(&h, bytes, n);
   const char *where = *name ? mem_printf("%s: member '%s'", diag_text(path), diag_text(name)) : diag_text(path);
   if (!fault && (uint64_t)h.count > (n - h.offset) / (size_t)h.size)
-    fault = mem_printf("file ends within its data: %lld elements of %d bytes are announced, %zu bytes are there", (long long)h.count, h.size, n - h.offset);
+    fault = mem_printf("file ends within its data: %lld elements of %d bytes are announced, %zu bytes are there", (long long)h.count,
+                       h.size, n - h.offset);
   if (fault) {
     diag_error(EXIT_FILES, NULL, "%s: %s", where, fault);
     return false;
@@ -47,7 +48,8 @@ static bool read_member(NpyFile *f, const char *path, zip_t *z, zip_uint64_t i) 
     return false;
   }
   if (s.size > max_member) {
-    diag_error(EXIT_FILES, NULL, "%s: member '%s' is too large (%llu bytes)", diag_text(path), diag_text(s.name), (unsigned long long)s.size);
+    diag_error(EXIT_FILES, NULL, "%s: member '%s' is too large (%llu bytes)", diag_text(path), diag_text(s.name),
+               (unsigned long long)s.size);
     return false;
   }
   const char *name = array_name(s.name);

@@ -64,18 +64,34 @@ static void set_q(Parse *p, const char *a) {
   else
     p->o.W = f.W, p->o.I = f.I;
 }
-static void set_round(Parse *p, const char *a) { p->o.round = (Round)choice(p, a, "trn|rnd|rne"); }
-static void set_overflow(Parse *p, const char *a) { p->o.overflow = (Overflow)choice(p, a, "sat|wrap|error"); }
-static void set_config(Parse *p, const char *a) { p->o.config = a; }
-static void set_data(Parse *p, const char *a) { p->o.data = a; }
-static void set_labels(Parse *p, const char *a) { p->o.labels = a; }
+static void set_round(Parse *p, const char *a) {
+  p->o.round = (Round)choice(p, a, "trn|rnd|rne");
+}
+static void set_overflow(Parse *p, const char *a) {
+  p->o.overflow = (Overflow)choice(p, a, "sat|wrap|error");
+}
+static void set_config(Parse *p, const char *a) {
+  p->o.config = a;
+}
+static void set_data(Parse *p, const char *a) {
+  p->o.data = a;
+}
+static void set_labels(Parse *p, const char *a) {
+  p->o.labels = a;
+}
 static void set_mode(Parse *p, const char *a) {
   choice(p, a, "parallel|stream|auto");
   p->o.mode = a;
 }
-static void set_reuse(Parse *p, const char *a) { p->o.reuse = (int)whole(p, a, 1, 1 << 24); }
-static void set_channels(Parse *p, const char *a) { p->o.channels = (int)whole(p, a, 1, 1 << 16); }
-static void set_clock(Parse *p, const char *a) { p->o.clock_ns = real(p, a, 0.1, 1e6); }
+static void set_reuse(Parse *p, const char *a) {
+  p->o.reuse = (int)whole(p, a, 1, 1 << 24);
+}
+static void set_channels(Parse *p, const char *a) {
+  p->o.channels = (int)whole(p, a, 1, 1 << 16);
+}
+static void set_clock(Parse *p, const char *a) {
+  p->o.clock_ns = real(p, a, 0.1, 1e6);
+}
 static void set_family(Parse *p, const char *a) {
   choice(p, a, "generic|xilinx7|ultrascale|agilex|stratix10|ecp5|ice40");
   p->o.family = family_find(a);
@@ -85,8 +101,12 @@ static void set_depth(Parse *p, const char *a) {
     whole(p, a, -1, 1000);
   p->o.depth = a;
 }
-static void set_prune(Parse *p, const char *a) { p->o.prune = real(p, a, 0, 1); }
-static void set_merge(Parse *p, const char *a) { p->o.merge = real(p, a, 0, 2); }
+static void set_prune(Parse *p, const char *a) {
+  p->o.prune = real(p, a, 0, 1);
+}
+static void set_merge(Parse *p, const char *a) {
+  p->o.merge = real(p, a, 0, 2);
+}
 static void set_dim(Parse *p, const char *a) {
   const char *eq = strrchr(a, '=');
   if (!eq || eq == a) {
@@ -106,18 +126,34 @@ static void set_out(Parse *p, const char *a) {
     bad(p, a, "must name a folder");
   p->o.out_dir = a;
 }
-static void set_force(Parse *p, const char *a) { (void)a, p->o.force = true; }
-static void set_verify(Parse *p, const char *a) { (void)a, p->o.verify = true; }
-static void set_max_error(Parse *p, const char *a) { p->o.max_error = real(p, a, 0, 1e30); }
-static void set_info(Parse *p, const char *a) { (void)a, p->o.info = true; }
-static void set_compare(Parse *p, const char *a) { p->o.compare_a = a; }
-static void set_diagnostics(Parse *p, const char *a) { diag_set_json(p->o.json = choice(p, a, "text|json") == 1); }
+static void set_force(Parse *p, const char *a) {
+  (void)a, p->o.force = true;
+}
+static void set_verify(Parse *p, const char *a) {
+  (void)a, p->o.verify = true;
+}
+static void set_max_error(Parse *p, const char *a) {
+  p->o.max_error = real(p, a, 0, 1e30);
+}
+static void set_info(Parse *p, const char *a) {
+  (void)a, p->o.info = true;
+}
+static void set_compare(Parse *p, const char *a) {
+  p->o.compare_a = a;
+}
+static void set_diagnostics(Parse *p, const char *a) {
+  diag_set_json(p->o.json = choice(p, a, "text|json") == 1);
+}
 static void set_dump(Parse *p, const char *a) {
   choice(p, a, "read|upgrade|infer|fuse|fold|dead|prune|lower|expand|pipeline");
   p->o.dump = a;
 }
-static void set_verbose(Parse *p, const char *a) { (void)a, p->o.verbose = true; }
-static void set_quiet(Parse *p, const char *a) { (void)a, diag_set_quiet(p->o.quiet = true); }
+static void set_verbose(Parse *p, const char *a) {
+  (void)a, p->o.verbose = true;
+}
+static void set_quiet(Parse *p, const char *a) {
+  (void)a, diag_set_quiet(p->o.quiet = true);
+}
 static void set_hls_mult(Parse *p, const char *a) {
   choice(p, a, "adders|tool");
   p->o.hls_mult = a;
@@ -126,7 +162,9 @@ static void set_hls_io(Parse *p, const char *a) {
   choice(p, a, "none|axis|axilite");
   p->o.hls_io = a;
 }
-static void set_float_out(Parse *p, const char *a) { p->o.float_out = a; }
+static void set_float_out(Parse *p, const char *a) {
+  p->o.float_out = a;
+}
 static void set_list_ops(Parse *p, const char *a) {
   (void)a;
   op_list(stdout);
@@ -176,7 +214,11 @@ static void help_text(void) {
   printf("nngen %s: a trained network as ONNX becomes hardware\n\n  nngen MODEL.onnx [options]\n\n", NNGEN_VERSION);
   for (int i = 0; i < OPTIONS; i++) {
     char left[64];
-    snprintf(left, sizeof left, "%s%s%s%s", dashes(i), table[i].name, !table[i].arg ? "" : strlen(table[i].name) == 1 && table[i].name[0] == 'o' ? " " : strcmp(table[i].name, "compare") && strcmp(table[i].name, "dim") ? "=" : " ",
+    snprintf(left, sizeof left, "%s%s%s%s", dashes(i), table[i].name,
+             !table[i].arg                                                      ? ""
+             : strlen(table[i].name) == 1 && table[i].name[0] == 'o'            ? " "
+             : strcmp(table[i].name, "compare") && strcmp(table[i].name, "dim") ? "="
+                                                                                : " ",
              table[i].arg ? table[i].arg : "");
     printf("  %-30s ", left);
     help_wrapped(table[i].help, strlen(left) > 30 ? 1000 : 33);
@@ -185,8 +227,10 @@ static void help_text(void) {
 }
 
 static void help_man(void) {
-  printf(".TH NNGEN 1 \"\" \"nngen %s\"\n.SH NAME\nnngen \\- compile a trained ONNX network to fixed-point hardware\n.SH SYNOPSIS\n.B nngen\n"
-         ".I MODEL.onnx\n[options]\n.SH OPTIONS\n", NNGEN_VERSION);
+  printf(
+      ".TH NNGEN 1 \"\" \"nngen %s\"\n.SH NAME\nnngen \\- compile a trained ONNX network to fixed-point hardware\n.SH SYNOPSIS\n.B nngen\n"
+      ".I MODEL.onnx\n[options]\n.SH OPTIONS\n",
+      NNGEN_VERSION);
   for (int i = 0; i < OPTIONS; i++)
     printf(".TP\n\\fB%s%s\\fR %s\n%s\n", dashes(i), table[i].name, table[i].arg ? table[i].arg : "", table[i].help);
 }
@@ -234,12 +278,27 @@ static void parse_one(Parse *p, int argc, char **argv, int *at) {
       table[i].set(p, arg);
     return;
   }
-  diag_error(EXIT_USAGE, NULL, "unknown option %s%s (see nngen --help)", diag_text(word), nearest ? mem_printf("; did you mean %s?", nearest) : "");
+  diag_error(EXIT_USAGE, NULL, "unknown option %s%s (see nngen --help)", diag_text(word),
+             nearest ? mem_printf("; did you mean %s?", nearest) : "");
 }
 
 Options options_parse(int argc, char **argv, bool *done) {
-  Parse p = {.o = {.target = TARGET_VHDL, .W = 16, .I = 6, .round = ROUND_RND, .overflow = OVERFLOW_SAT, .mode = "auto", .reuse = 1, .channels = 1,
-                   .clock_ns = 5, .prune = -1, .merge = -1, .max_error = -1, .depth = "auto", .family = family_find("generic"), .hls_mult = "adders", .hls_io = "none"}};
+  Parse p = {.o = {.target = TARGET_VHDL,
+                   .W = 16,
+                   .I = 6,
+                   .round = ROUND_RND,
+                   .overflow = OVERFLOW_SAT,
+                   .mode = "auto",
+                   .reuse = 1,
+                   .channels = 1,
+                   .clock_ns = 5,
+                   .prune = -1,
+                   .merge = -1,
+                   .max_error = -1,
+                   .depth = "auto",
+                   .family = family_find("generic"),
+                   .hls_mult = "adders",
+                   .hls_io = "none"}};
   Options *o = &p.o;
   for (int i = 1; i < argc; i++)
     if (argv[i][0] == '-' && argv[i][1])
@@ -254,7 +313,8 @@ Options options_parse(int argc, char **argv, bool *done) {
   if (p.done || diag_errors())
     return *o;
   if (o->compare_a ? !o->compare_b : !o->model)
-    diag_error(EXIT_USAGE, NULL, "%s (see nngen --help)", o->compare_a ? "--compare needs two reports" : "no model given: nngen MODEL.onnx [options]");
+    diag_error(EXIT_USAGE, NULL, "%s (see nngen --help)",
+               o->compare_a ? "--compare needs two reports" : "no model given: nngen MODEL.onnx [options]");
   if (o->max_error >= 0 && !o->data && !o->compare_a)
     diag_error(EXIT_USAGE, NULL, "--max-error needs --data");
   if (o->labels && !o->data)

@@ -30,10 +30,10 @@ typedef struct {
   const char *compare_a, *compare_b;
   const char *dump; /* pass name */
   const Family *family;
-  const char *depth; /* auto, min or a number */
+  const char *depth;     /* auto, min or a number */
   const char *float_out; /* --float-out */
-  const char *hls_mult; /* adders, tool */
-  const char *hls_io; /* none, axis, axilite */
+  const char *hls_mult;  /* adders, tool */
+  const char *hls_io;    /* none, axis, axilite */
 } Options;
 
 /* Parses argv. On a fault: diag_error(EXIT_USAGE). --help, --version, --list-ops print and set *done. */

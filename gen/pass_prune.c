@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pass_prune.c - --prune and --merge. Requires: a folded graph. Changes the float model's weights on purpose: what follows is compared with the original.
+ * pass_prune.c - --prune and --merge. Requires: a folded graph. Changes the float model's weights on purpose: what follows is compared with
+ * the original.
  */
 #include "options.h"
 #include "passes.h"
@@ -52,7 +53,8 @@ static Node *next_dense(const Graph *g, const Tensor *t) {
  * adds its two columns. The second one's outgoing weights become 0, so that the adder graph drops it. */
 void pass_merge(Graph *g, double t) {
   for (int i = 0; i < g->n_nodes; i++) {
-    Node *n = g->node[i], *next = n->op == OP_Gemm && n->in[1]->value && n->out[0]->rank == 2 && n->out[0]->dim[0] == 1 ? next_dense(g, n->out[0]) : NULL;
+    Node *n = g->node[i],
+         *next = n->op == OP_Gemm && n->in[1]->value && n->out[0]->rank == 2 && n->out[0]->dim[0] == 1 ? next_dense(g, n->out[0]) : NULL;
     if (!next || !n->in[2] || !n->in[2]->value || tensor_count(n->in[2]) != n->out[0]->dim[1])
       continue;
     int64_t outs = n->out[0]->dim[1], ins = tensor_count(n->in[1]) / outs, after = next->out[0]->dim[1], merged = 0;

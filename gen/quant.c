@@ -2,8 +2,9 @@
  *
  * quant.c - formats. Requires: an inferred Graph. Keeps: its float meaning.
  *
- * Every tensor that is stored gets <W,I>: weights, biases, graph inputs, layer results. Bits are dropped once a layer: a sum stays exact when the only
- * things that read it are the activation, the bias or the residual addition, the table, the softmax or the argmax that follows; those drop the bits.
+ * Every tensor that is stored gets <W,I>: weights, biases, graph inputs, layer results. Bits are dropped once a layer: a sum stays exact
+ * when the only things that read it are the activation, the bias or the residual addition, the table, the softmax or the argmax that
+ * follows; those drop the bits.
  */
 #include "quant.h"
 #include "lower.h"
@@ -57,12 +58,18 @@ static bool is_float(DataType t) {
 /* Integers keep their values: W = I. */
 static Format integer_format(DataType t) {
   switch (t) {
-  case DT_BOOL: return (Format){1, 1, false};
-  case DT_UINT8: return (Format){8, 8, false};
-  case DT_INT8: return (Format){8, 8, true};
-  case DT_UINT16: return (Format){16, 16, false};
-  case DT_INT16: return (Format){16, 16, true};
-  default: return (Format){32, 32, true};
+  case DT_BOOL:
+    return (Format){1, 1, false};
+  case DT_UINT8:
+    return (Format){8, 8, false};
+  case DT_INT8:
+    return (Format){8, 8, true};
+  case DT_UINT16:
+    return (Format){16, 16, false};
+  case DT_INT16:
+    return (Format){16, 16, true};
+  default:
+    return (Format){32, 32, true};
   }
 }
 
@@ -88,7 +95,8 @@ static bool drops_bits(const Graph *g, const Node *n) {
   case KIND_PWL:
   case KIND_TABLE:
   case KIND_NORM:
-  case KIND_SELECT: return true;
+  case KIND_SELECT:
+    return true;
   case KIND_LINEAR:
     if (n->op == OP_Mul && ((n->in[0] && n->in[0]->value) || (n->in[1] && n->in[1]->value)))
       return true; /* (x - mean) * scale: exact in between */
@@ -98,7 +106,8 @@ static bool drops_bits(const Graph *g, const Node *n) {
       if (n->out[i] && !consumer_drops_bits(g, n->out[i]))
         return false;
     return true;
-  case KIND_FOLD: break;
+  case KIND_FOLD:
+    break;
   }
   return false;
 }

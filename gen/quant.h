@@ -18,8 +18,8 @@ typedef struct {
 
 typedef struct Config Config;
 /* Reads --config (NULL: none). Faults: diag_error(EXIT_USAGE, or EXIT_FILES when it cannot be read). Format:
- *   {"layers": {"GLOB": {"q": "8,3", "weights": "6,2", "bias": "8,3", "result": "8,3", "round": "rnd", "overflow": "sat", "table_bits": 10}}}
- * GLOB is matched with node names and graph input names; where several match, later ones win. "q" sets weights, bias and result. */
+ *   {"layers": {"GLOB": {"q": "8,3", "weights": "6,2", "bias": "8,3", "result": "8,3", "round": "rnd", "overflow": "sat", "table_bits":
+ * 10}}} GLOB is matched with node names and graph input names; where several match, later ones win. "q" sets weights, bias and result. */
 Config *config_read(const char *path);
 LayerConfig config_for(const Config *c, const char *name);
 /* Warns of patterns that matched nothing (config_for marks them). */

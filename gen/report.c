@@ -23,8 +23,8 @@ static json_t *ports(int n, const HirPort *p) {
     json_t *shape = json_array();
     for (int d = 0; d < p[i].rank; d++)
       json_array_append_new(shape, json_integer(p[i].dim[d]));
-    json_array_append_new(a, json_pack("{s:o,s:o,s:i,s:i,s:b}", "name", text(p[i].name), "shape", shape, "W", p[i].fmt.W, "I", p[i].fmt.I, "signed",
-                                       p[i].fmt.is_signed));
+    json_array_append_new(a, json_pack("{s:o,s:o,s:i,s:i,s:b}", "name", text(p[i].name), "shape", shape, "W", p[i].fmt.W, "I", p[i].fmt.I,
+                                       "signed", p[i].fmt.is_signed));
   }
   return a;
 }
@@ -69,17 +69,19 @@ static json_t *layers(const Design *d, const Comparison *c) {
         last = k->v[j].stage + 1;
     const LayerStats *st = c ? &c->layer[i] : NULL;
     bool seen = st && st->elements;
-    json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:i,s:i}", "name", text(l->name), "op", text(l->op), "shape", shape, "params", (json_int_t)params, "zeros",
-                          (json_int_t)zeros, "W", l->fmt.W, "I", l->fmt.I);
+    json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:i,s:i}", "name", text(l->name), "op", text(l->op), "shape", shape, "params",
+                          (json_int_t)params, "zeros", (json_int_t)zeros, "W", l->fmt.W, "I", l->fmt.I);
     json_object_set_new(o, "exact", json_boolean(l->fmt.W == 0));
     json_object_set_new(o, "min", seen ? real(st->min) : json_null());
     json_object_set_new(o, "max", seen ? real(st->max) : json_null());
     json_object_set_new(o, "saturated", json_integer((json_int_t)sat));
     json_object_set_new(o, "max_abs_err", seen ? real(st->max_abs_err) : json_null());
     json_object_set_new(o, "rms_err", seen ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());
-    json_object_set_new(o, "sqnr_db", seen && st->sum_sq_err > 0 && st->sum_sq > 0 ? real(10 * log10(st->sum_sq / st->sum_sq_err)) : json_null());
+    json_object_set_new(o, "sqnr_db",
+                        seen && st->sum_sq_err > 0 && st->sum_sq > 0 ? real(10 * log10(st->sum_sq / st->sum_sq_err)) : json_null());
     json_object_set_new(o, "adders", json_integer(cost.adders));
     json_object_set_new(o, "adder_bits", json_integer(cost.adder_bits));
+    json_object_set_new(o, "adders3", json_integer(cost.adders3));
     json_object_set_new(o, "mults", json_integer(cost.mults));
     json_object_set_new(o, "luts", json_integer(cost.luts));
     json_object_set_new(o, "ffs", json_integer(cost.ffs));
@@ -95,9 +97,9 @@ static json_t *layers(const Design *d, const Comparison *c) {
 
 static json_t *options(const Options *o) {
   static const char *const round[] = {"trn", "rnd", "rne"}, *const overflow[] = {"sat", "wrap", "error"};
-  json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q", o->auto_I ? mem_printf("%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I), "round",
-                        round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels", o->channels, "clock", o->clock_ns,
-                        "depth", o->depth);
+  json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q", o->auto_I ? mem_printf("%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I),
+                        "round", round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels",
+                        o->channels, "clock", o->clock_ns, "depth", o->depth);
   json_object_set_new(j, "family", json_string(o->family->name));
   json_object_set_new(j, "config", o->config ? text(o->config) : json_null());
   json_object_set_new(j, "data", o->data ? text(o->data) : json_null());
@@ -113,8 +115,8 @@ static json_t *accuracy(const Kernel *k, const Samples *s, const Comparison *c) 
   for (int i = 0; i < k->n_sites; i++)
     if (!k->site[i].input_side)
       saturations += c->saturated[i], wraps += c->wrapped[i];
-  json_t *j = json_pack("{s:I,s:o,s:o,s:o}", "samples", (json_int_t)c->n, "source", text(s->source), "max_abs_err", real(c->max_abs_err), "rms_err",
-                        real(c->rms_err));
+  json_t *j = json_pack("{s:I,s:o,s:o,s:o}", "samples", (json_int_t)c->n, "source", text(s->source), "max_abs_err", real(c->max_abs_err),
+                        "rms_err", real(c->rms_err));
   json_object_set_new(j, "argmax_agreement", c->argmax_agreement >= 0 ? json_real(c->argmax_agreement) : json_null());
   json_object_set_new(j, "float_metric", real(c->float_metric));
   json_object_set_new(j, "fixed_metric", real(c->fixed_metric));
@@ -154,13 +156,19 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   }
   json_object_set_new(root, "model", model);
   json_object_set_new(root, "options", options(d->o));
-  json_object_set_new(root, "target", json_string(d->o->target == TARGET_ALL ? "all" : d->o->target == TARGET_HLS ? "hls" : d->o->target == TARGET_C ? "c" : "vhdl"));
+  json_object_set_new(root, "target",
+                      json_string(d->o->target == TARGET_ALL   ? "all"
+                                  : d->o->target == TARGET_HLS ? "hls"
+                                  : d->o->target == TARGET_C   ? "c"
+                                                               : "vhdl"));
   json_object_set_new(root, "inputs", ports(k->n_in_ports, k->in_port));
   json_object_set_new(root, "outputs", ports(k->n_out_ports, k->out_port));
   json_object_set_new(root, "layers", layers(d, c));
-  json_t *totals = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits", (json_int_t)cost.adder_bits,
-                             "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs", (json_int_t)cost.ffs, "dsps", (json_int_t)cost.dsps, "brams",
-                             (json_int_t)cost.brams, "latency_cycles", vhdl_latency(k), "ii_cycles", 1, "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
+  json_t *totals = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
+                             (json_int_t)cost.adder_bits, "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs",
+                             (json_int_t)cost.ffs, "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles",
+                             vhdl_latency(k), "ii_cycles", 1, "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
+  json_object_set_new(totals, "adders3", json_integer(cost.adders3));
   json_object_set_new(root, "totals", totals);
   json_object_set_new(root, "accuracy", c ? accuracy(k, s, c) : json_null());
   json_object_set_new(root, "overflow", overflow(k));

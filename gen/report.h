@@ -16,18 +16,18 @@ typedef struct {
 } LayerStats;
 
 typedef struct {
-  size_t n; /* samples */
-  LayerStats *layer; /* by Kernel.layer */
-  uint64_t *saturated, *wrapped; /* by site */
-  int64_t *out;      /* n * n_out raw outputs */
-  double max_abs_err, rms_err;   /* over all graph outputs */
-  double argmax_agreement;       /* share of samples; of the widest output; < 0: no output has two elements */
+  size_t n;                          /* samples */
+  LayerStats *layer;                 /* by Kernel.layer */
+  uint64_t *saturated, *wrapped;     /* by site */
+  int64_t *out;                      /* n * n_out raw outputs */
+  double max_abs_err, rms_err;       /* over all graph outputs */
+  double argmax_agreement;           /* share of samples; of the widest output; < 0: no output has two elements */
   double float_metric, fixed_metric; /* against --labels: accuracy for integer labels, RMSE for real ones; NaN without */
   bool metric_is_accuracy;
 } Comparison;
 
-/* Runs the fixed-point kernel over the samples (quantised to the input formats) and compares each layer's output with the float model's. `k` is the kernel as
- * lowered or cleaned; layers whose values were dropped as dead are skipped. raw gets the n * n_in input integers. */
+/* Runs the fixed-point kernel over the samples (quantised to the input formats) and compares each layer's output with the float model's.
+ * `k` is the kernel as lowered or cleaned; layers whose values were dropped as dead are skipped. raw gets the n * n_in input integers. */
 Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const Samples *s, int64_t *raw);
 /* --labels: fills float_metric and fixed_metric from the graph's float outputs and the fixed ones. */
 void compare_labels(const Kernel *k, const Options *o, const Samples *s, Comparison *c);
@@ -49,8 +49,8 @@ typedef struct {
 void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c, int n_times, const PassTime *times);
 /* --info */
 void report_info(const Graph *g, const Samples *s, const Options *o);
-/* --compare: prints both side by side; EXIT_NUMERIC when B is worse: its worst error above --max-error (or above A's when none is given), or
- * its metric below A's by more than 0.5 points. */
+/* --compare: prints both side by side; EXIT_NUMERIC when B is worse: its worst error above --max-error (or above A's when none is given),
+ * or its metric below A's by more than 0.5 points. */
 void report_compare(const char *a, const char *b, const Options *o);
 
 #endif

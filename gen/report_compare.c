@@ -37,8 +37,10 @@ static const json_t *layer_named(const json_t *layers, const char *name) {
 }
 
 void report_compare(const char *path_a, const char *path_b, const Options *o) {
-  static const char *const total[] = {"adders", "adder_bits", "mults", "luts", "ffs", "dsps", "brams", "latency_cycles", "ii_cycles", "depth"};
-  static const char *const exact[] = {"samples", "max_abs_err", "rms_err", "argmax_agreement", "float_metric", "fixed_metric", "saturations", "wraps"};
+  static const char *const total[] = {"adders", "adder_bits", "mults",          "luts",      "ffs",
+                                      "dsps",   "brams",      "latency_cycles", "ii_cycles", "depth"};
+  static const char *const exact[] = {"samples",      "max_abs_err",  "rms_err",     "argmax_agreement",
+                                      "float_metric", "fixed_metric", "saturations", "wraps"};
   static const char *const of_layer[] = {"W", "I", "adders", "adder_bits", "luts", "table_bits", "max_abs_err", "rms_err", "saturated"};
   json_t *a = load(path_a), *b = load(path_b);
   if (diag_errors())
@@ -54,9 +56,11 @@ void report_compare(const char *path_a, const char *path_b, const Options *o) {
     const char *name = json_string_value(json_object_get(layer, "name"));
     const json_t *other = name ? layer_named(json_object_get(b, "layers"), name) : NULL;
     for (size_t i = 0; i < sizeof of_layer / sizeof *of_layer; i++)
-      row(mem_printf("%s.%s", name ? diag_text(name) : "?", of_layer[i]), number(layer, NULL, of_layer[i]), other ? number(other, NULL, of_layer[i]) : NAN);
+      row(mem_printf("%s.%s", name ? diag_text(name) : "?", of_layer[i]), number(layer, NULL, of_layer[i]),
+          other ? number(other, NULL, of_layer[i]) : NAN);
   }
-  double err_a = number(a, "accuracy", "max_abs_err"), err_b = number(b, "accuracy", "max_abs_err"), bound = o->max_error >= 0 ? o->max_error : err_a;
+  double err_a = number(a, "accuracy", "max_abs_err"), err_b = number(b, "accuracy", "max_abs_err"),
+         bound = o->max_error >= 0 ? o->max_error : err_a;
   if (err_b > bound)
     diag_error(EXIT_NUMERIC, NULL, "B's worst error %.6g exceeds %s %.6g", err_b, o->max_error >= 0 ? "--max-error" : "A's", bound);
   const json_t *metric = json_object_get(json_object_get(b, "accuracy"), "metric");

@@ -136,8 +136,8 @@ static bool usable(const Samples *s) {
     diag_error(EXIT_FILES, NULL, "%s has no samples", diag_text(s->source));
   for (size_t i = 0; i < s->n * (size_t)s->n_in; i++)
     if (!isfinite(s->in[i])) {
-      diag_error(EXIT_NUMERIC, NULL, "%s: sample %zu has an input that is infinite or not a number (element %zu)", diag_text(s->source), i / (size_t)s->n_in,
-                 i % (size_t)s->n_in);
+      diag_error(EXIT_NUMERIC, NULL, "%s: sample %zu has an input that is infinite or not a number (element %zu)", diag_text(s->source),
+                 i / (size_t)s->n_in, i % (size_t)s->n_in);
       return false;
     }
   return s->n > 0;
@@ -167,8 +167,8 @@ Samples *samples_read(const Graph *g, const Options *o) {
     char head[128];
     /* NPY 1.0: the header ends on a multiple of 64 */
     snprintf(head, sizeof head, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %d), }", s->n, s->n_out);
-    if (!f || fprintf(f, "\x93NUMPY\x01%c%c%c%-117s\n", 0, 118, 0, head) < 0 || fwrite(s->out, sizeof *s->out, s->n * (size_t)s->n_out, f) != s->n * (size_t)s->n_out ||
-        fclose(f))
+    if (!f || fprintf(f, "\x93NUMPY\x01%c%c%c%-117s\n", 0, 118, 0, head) < 0 ||
+        fwrite(s->out, sizeof *s->out, s->n * (size_t)s->n_out, f) != s->n * (size_t)s->n_out || fclose(f))
       diag_error(EXIT_FILES, NULL, "cannot write %s", diag_text(o->float_out));
   }
   return s;
@@ -178,8 +178,8 @@ static bool whole(double v) {
   return v == floor(v);
 }
 
-/* Share of samples whose decision is the label: the argmax of the widest output, an index output itself, or a single probability against 1/2
- * (a logit against 0 when values leave [0, 1]). */
+/* Share of samples whose decision is the label: the argmax of the widest output, an index output itself, or a single probability against
+ * 1/2 (a logit against 0 when values leave [0, 1]). */
 static double accuracy(const Kernel *k, const Samples *s, const double *out, const NpyArray *y) {
   const HirPort *best = NULL;
   for (int i = 0; i < k->n_out_ports; i++)
@@ -243,6 +243,7 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
 
 void compare_limit(const Options *o, const Comparison *c) {
   if (o->max_error >= 0 && !(c->max_abs_err <= o->max_error))
-    diag_error(EXIT_NUMERIC, NULL, "worst error %.6g against the float model exceeds --max-error=%g; widen --q (nngen --info shows the ranges)", c->max_abs_err,
+    diag_error(EXIT_NUMERIC, NULL,
+               "worst error %.6g against the float model exceeds --max-error=%g; widen --q (nngen --info shows the ranges)", c->max_abs_err,
                o->max_error);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * table.c - the words of activation tables, by MPFR at 200 bits: the same on every machine, whatever its libm. 200 bits leave no doubt about the
- * rounding of a 48-bit word (the functions are transcendental: their values at dyadic arguments are not dyadic, but for the trivial ones, which are exact).
+ * table.c - the words of activation tables, by MPFR at 200 bits: the same on every machine, whatever its libm. 200 bits leave no doubt
+ * about the rounding of a 48-bit word (the functions are transcendental: their values at dyadic arguments are not dyadic, but for the
+ * trivial ones, which are exact).
  */
 #include "lower.h"
 #include <math.h>
@@ -13,17 +14,25 @@ TableFn table_fn(const Node *n) {
   TableFn f = {.op = n->op, .pos = 1};
   switch (n->op) {
   case OP_Elu:
-  case OP_Celu: f.alpha = attr_float(n, "alpha", 1); break;
+  case OP_Celu:
+    f.alpha = attr_float(n, "alpha", 1);
+    break;
   case OP_Selu:
     f.alpha = attr_float(n, "alpha", 1.67326319217681884765625);
     f.gamma = f.pos = attr_float(n, "gamma", 1.05070102214813232421875);
     break;
-  case OP_Swish: f.alpha = attr_float(n, "alpha", 1); break;
-  case OP_Gelu: f.tanh_form = !strcmp(attr_string(n, "approximate", "none"), "tanh"); break;
+  case OP_Swish:
+    f.alpha = attr_float(n, "alpha", 1);
+    break;
+  case OP_Gelu:
+    f.tanh_form = !strcmp(attr_string(n, "approximate", "none"), "tanh");
+    break;
   case OP_Softplus:
   case OP_HardSwish:
-  case OP_Mish: break;
-  default: f.pos = 0;
+  case OP_Mish:
+    break;
+  default:
+    f.pos = 0;
   }
   return f;
 }
@@ -78,12 +87,24 @@ static void function(const TableFn *f, mpfr_t y, const mpfr_t x) {
     mpfr_add_ui(y, y, 1, MPFR_RNDN);
     mpfr_ui_div(y, 1, y, MPFR_RNDN);
     break;
-  case OP_Tanh: mpfr_tanh(y, x, MPFR_RNDN); break;
-  case OP_Erf: mpfr_erf(y, x, MPFR_RNDN); break;
-  case OP_Exp: mpfr_exp(y, x, MPFR_RNDN); break;
-  case OP_Log: mpfr_log(y, x, MPFR_RNDN); break;
-  case OP_Sqrt: mpfr_sqrt(y, x, MPFR_RNDN); break;
-  case OP_Reciprocal: mpfr_ui_div(y, 1, x, MPFR_RNDN); break;
+  case OP_Tanh:
+    mpfr_tanh(y, x, MPFR_RNDN);
+    break;
+  case OP_Erf:
+    mpfr_erf(y, x, MPFR_RNDN);
+    break;
+  case OP_Exp:
+    mpfr_exp(y, x, MPFR_RNDN);
+    break;
+  case OP_Log:
+    mpfr_log(y, x, MPFR_RNDN);
+    break;
+  case OP_Sqrt:
+    mpfr_sqrt(y, x, MPFR_RNDN);
+    break;
+  case OP_Reciprocal:
+    mpfr_ui_div(y, 1, x, MPFR_RNDN);
+    break;
   case OP_Elu:
   case OP_Celu:
   case OP_Selu:
@@ -97,7 +118,9 @@ static void function(const TableFn *f, mpfr_t y, const mpfr_t x) {
     if (f->op == OP_Selu)
       mpfr_mul_d(y, y, f->gamma, MPFR_RNDN);
     break;
-  case OP_Softplus: softplus(y, x); break;
+  case OP_Softplus:
+    softplus(y, x);
+    break;
   case OP_Softsign:
     mpfr_abs(y, x, MPFR_RNDN);
     mpfr_add_ui(y, y, 1, MPFR_RNDN);
@@ -112,14 +135,19 @@ static void function(const TableFn *f, mpfr_t y, const mpfr_t x) {
     mpfr_mul(y, y, x, MPFR_RNDN);
     mpfr_div_ui(y, y, 6, MPFR_RNDN);
     break;
-  case OP_Gelu: gelu(y, x, f->tanh_form); break;
+  case OP_Gelu:
+    gelu(y, x, f->tanh_form);
+    break;
   case OP_Mish:
     softplus(y, x);
     mpfr_tanh(y, y, MPFR_RNDN);
     mpfr_mul(y, y, x, MPFR_RNDN);
     break;
-  case OP_Swish: swish(y, x, f->alpha); break;
-  default: mpfr_set_nan(y);
+  case OP_Swish:
+    swish(y, x, f->alpha);
+    break;
+  default:
+    mpfr_set_nan(y);
   }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * template.c - the project's text files inside the binary (build/embedded.c, made by gen/embed.sh), and how markers and prefixes are replaced.
+ * template.c - the project's text files inside the binary (build/embedded.c, made by gen/embed.sh), and how markers and prefixes are
+ * replaced.
  */
 #include "emit.h"
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * verify.c - --verify: everything that was emitted is built and simulated by the output folder's own Makefile, so that what we claim is what the user
- * can repeat. The result goes into report.json.
+ * verify.c - --verify: everything that was emitted is built and simulated by the output folder's own Makefile, so that what we claim is
+ * what the user can repeat. The result goes into report.json.
  */
 #include "verify.h"
 #include <jansson.h>
@@ -77,12 +77,14 @@ static json_t *check(const Design *d, const Check *c) {
     return json_null();
   }
   diag_error(EXIT_MISMATCH, NULL, "%s failed: %s (make -C %s %s shows more)", c->what, said, d->o->out_dir, c->target);
-  return json_pack("{s:I,s:I}", "vectors", (json_int_t)(vectors > 0 ? vectors : 0), "mismatched_bits", (json_int_t)(mismatches > 0 ? mismatches : 1));
+  return json_pack("{s:I,s:I}", "vectors", (json_int_t)(vectors > 0 ? vectors : 0), "mismatched_bits",
+                   (json_int_t)(mismatches > 0 ? mismatches : 1));
 }
 
 void verify(const Design *d) {
   static const Check c_check = {"c", "check", "C model against the oracle"}, ghdl = {"ghdl", "sim", "VHDL in GHDL against the C model"},
-                     verilator = {"verilator", "verilate", "VHDL in Verilator, all vectors"}, hls = {"hls", "hls", "HLS C++ on the host, all vectors"};
+                     verilator = {"verilator", "verilate", "VHDL in Verilator, all vectors"},
+                     hls = {"hls", "hls", "HLS C++ on the host, all vectors"};
   json_t *v = json_object();
   json_object_set_new(v, c_check.key, check(d, &c_check));
   if (d->o->target & TARGET_VHDL) {
@@ -93,7 +95,8 @@ void verify(const Design *d) {
     json_object_set_new(v, hls.key, check(d, &hls));
   char *path = mem_printf("%s/report.json", d->o->out_dir), *fresh = mem_printf("%s.new", path);
   json_t *root = json_load_file(path, 0, NULL);
-  if (!root || json_object_set(root, "verify", v) || json_dump_file(root, fresh, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || rename(fresh, path))
+  if (!root || json_object_set(root, "verify", v) || json_dump_file(root, fresh, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) ||
+      rename(fresh, path))
     diag_error(EXIT_FILES, NULL, "cannot update %s", path);
   json_decref(v);
   json_decref(root);
@@ -102,9 +105,10 @@ void verify(const Design *d) {
 void summary(const Design *d, const Comparison *c) {
   const Kernel *k = d->k;
   HirCost cost = hir_cost(k, -1);
-  printf("%s: %lld adders (%lld carry bits), %lld multipliers, %lld table bits; latency %d cycles, II 1; about %lld LUT, %lld FF, %lld DSP (estimated)\n",
-         d->o->out_dir, (long long)cost.adders, (long long)cost.adder_bits, (long long)cost.mults, (long long)cost.lut_entries_bits, vhdl_latency(k),
-         (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
+  printf("%s: %lld adders (%lld carry bits), %lld multipliers, %lld table bits; latency %d cycles, II 1; about %lld LUT, %lld FF, %lld DSP "
+         "(estimated)\n",
+         d->o->out_dir, (long long)cost.adders, (long long)cost.adder_bits, (long long)cost.mults, (long long)cost.lut_entries_bits,
+         vhdl_latency(k), (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
   if (c)
     compare_line(c, stdout);
   if (!d->o->verify)

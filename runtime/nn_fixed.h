@@ -2,8 +2,8 @@
  *
  * nn_fixed.h - the fixed-point primitives. A number of format <W,I> is the integer v that stands for v * 2^-(W-I).
  *
- * Header-only C99 and C++17; integers only but for nn_from_double and nn_to_double, and even there every result is exact: the double is taken apart,
- * never rounded twice. No undefined behaviour; shifts of negative numbers are done on their complement.
+ * Header-only C99 and C++17; integers only but for nn_from_double and nn_to_double, and even there every result is exact: the double is
+ * taken apart, never rounded twice. No undefined behaviour; shifts of negative numbers are done on their complement.
  */
 #ifndef NN_FIXED_H
 #define NN_FIXED_H

@@ -6,8 +6,8 @@
  *   NN_HLS_AC       ac_int.h (Intel HLS, oneAPI, Catapult)
  *   NN_HLS_NATIVE   the compiler's own integers: for fast runs on a host, not for synthesis
  *
- * Without a choice: the first of the three whose header is found. S<W> is signed, U<W> unsigned. The network's code converts operands to a type
- * that holds the exact result before it computes, so promotion, growth and overflow rules of the library never matter.
+ * Without a choice: the first of the three whose header is found. S<W> is signed, U<W> unsigned. The network's code converts operands to a
+ * type that holds the exact result before it computes, so promotion, growth and overflow rules of the library never matter.
  */
 #ifndef NN_HLS_TYPES_H
 #define NN_HLS_TYPES_H
@@ -35,8 +35,12 @@
 namespace nn_hls {
 template <int W> using S = ap_int<W>;
 template <int W> using U = ap_uint<W>;
-template <class A> inline unsigned index(const A &a) { return a.to_uint(); }
-template <class A> inline long long raw(const A &a) { return a.to_int64(); }
+template <class A> inline unsigned index(const A &a) {
+  return a.to_uint();
+}
+template <class A> inline long long raw(const A &a) {
+  return a.to_int64();
+}
 } // namespace nn_hls
 
 #elif defined(NN_HLS_AC)
@@ -52,8 +56,12 @@ template <class A> inline long long raw(const A &a) { return a.to_int64(); }
 namespace nn_hls {
 template <int W> using S = ac_int<W, true>;
 template <int W> using U = ac_int<W, false>;
-template <class A> inline unsigned index(const A &a) { return a.to_uint(); }
-template <class A> inline long long raw(const A &a) { return a.to_int64(); }
+template <class A> inline unsigned index(const A &a) {
+  return a.to_uint();
+}
+template <class A> inline long long raw(const A &a) {
+  return a.to_int64();
+}
 } // namespace nn_hls
 
 #else
@@ -66,8 +74,12 @@ template <> struct host<1> { typedef long long type; };
 template <> struct host<2> { __extension__ typedef __int128 type; };
 template <int W> using S = typename host<(W > 31) + (W > 63)>::type;
 template <int W> using U = S<W + 1>;
-template <class A> inline unsigned index(A a) { return (unsigned)a; }
-template <class A> inline long long raw(A a) { return (long long)a; }
+template <class A> inline unsigned index(A a) {
+  return (unsigned)a;
+}
+template <class A> inline long long raw(A a) {
+  return (long long)a;
+}
 } // namespace nn_hls
 
 #endif
@@ -75,7 +87,9 @@ template <class A> inline long long raw(A a) { return (long long)a; }
 namespace nn_hls {
 #if defined(NN_HLS_NATIVE)
 /* A product, as the language leaves the shift of a negative number undefined before C++20. T holds it. */
-template <class T> inline T shl(T a, int n) { return a * (T)((T)1 << n); }
+template <class T> inline T shl(T a, int n) {
+  return a * (T)((T)1 << n);
+}
 /* a modulo 2^W. */
 template <int W, class A> inline U<W> wrap_u(A a) {
   typedef decltype(A() + U<W>()) T;
@@ -86,16 +100,28 @@ template <int W, class A> inline S<W> wrap_s(A a) {
   const T half = (T)1 << (W - 1);
   return (S<W>)((((T)a & (half - 1 + half)) ^ half) - half);
 }
-template <class T, class A, class B> inline T mul(A a, B b) { return (T)a * (T)b; }
+template <class T, class A, class B> inline T mul(A a, B b) {
+  return (T)a * (T)b;
+}
 #else
-template <class T> inline T shl(const T &a, int n) { return a << n; }
-template <int W, class A> inline U<W> wrap_u(const A &a) { return U<W>(a); }
-template <int W, class A> inline S<W> wrap_s(const A &a) { return S<W>(a); }
+template <class T> inline T shl(const T &a, int n) {
+  return a << n;
+}
+template <int W, class A> inline U<W> wrap_u(const A &a) {
+  return U<W>(a);
+}
+template <int W, class A> inline S<W> wrap_s(const A &a) {
+  return S<W>(a);
+}
 /* At the operands' own widths, so that the multiplier is no wider than they are. */
-template <class T, class A, class B> inline T mul(const A &a, const B &b) { return T(a * b); }
+template <class T, class A, class B> inline T mul(const A &a, const B &b) {
+  return T(a * b);
+}
 #endif
 /* hi * 2^64 + lo, for constants beyond the language's. */
-template <class T> inline T wide(long long hi, unsigned long long lo) { return T(shl<T>(T(hi), 64) + T(lo)); }
+template <class T> inline T wide(long long hi, unsigned long long lo) {
+  return T(shl<T>(T(hi), 64) + T(lo));
+}
 } // namespace nn_hls
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * nn_lanes.h - many samples at once. The same statement computes NN_LANES samples in vector registers (GNU vector extensions: gcc, clang) or,
- * with any other compiler or -DNN_SCALAR, one sample in plain integers. C99 and C++17.
+ * nn_lanes.h - many samples at once. The same statement computes NN_LANES samples in vector registers (GNU vector extensions: gcc, clang)
+ * or, with any other compiler or -DNN_SCALAR, one sample in plain integers. C99 and C++17.
  *
- * A part of the kernel computes in one lane width K (16, 32, 64 or 128 bits), NN_SUB_K samples in a register; memory holds every value in the
- * narrowest width, in rows of NN_LANES samples. Values are proved to fit K bits with their sign, and sums and products are formed in unsigned
- * lanes, modulo 2^K: the result is exact whatever intermediate bits are lost.
+ * A part of the kernel computes in one lane width K (16, 32, 64 or 128 bits), NN_SUB_K samples in a register; memory holds every value in
+ * the narrowest width, in rows of NN_LANES samples. Values are proved to fit K bits with their sign, and sums and products are formed in
+ * unsigned lanes, modulo 2^K: the result is exact whatever intermediate bits are lost.
  */
 #ifndef NN_LANES_H
 #define NN_LANES_H
@@ -116,15 +116,15 @@ NN_INLINE nn_s64 nn_k64(int64_t v) {
 #define NN_LT(K, x, y) (-(nn_s##K)((x) < (y)))
 #define NN_COUNT(K, n, c) ((n) -= (nn_s##K)(c))
 #define NN_ADD_COUNT(K, row, n) (*(nn_x32k##K *)(void *)((row) + b) += __builtin_convertvector(n, nn_x32k##K))
-#define NN_LUT(K, v, a, table)                                                                                                           \
-  nn_s##K v;                                                                                                                             \
-  {                                                                                                                                      \
-    NN_ALIGN nn_m##K at_[NN_SUB_##K], word_[NN_SUB_##K];                                                                                 \
-    size_t j_;                                                                                                                           \
-    *(nn_s##K *)(void *)at_ = (a);                                                                                                       \
-    for (j_ = 0; j_ < (size_t)NN_SUB_##K; j_++)                                                                                          \
-      word_[j_] = (nn_m##K)(table)[at_[j_]];                                                                                             \
-    v = *(nn_s##K *)(void *)word_;                                                                                                       \
+#define NN_LUT(K, v, a, table)                                                                                                             \
+  nn_s##K v;                                                                                                                               \
+  {                                                                                                                                        \
+    NN_ALIGN nn_m##K at_[NN_SUB_##K], word_[NN_SUB_##K];                                                                                   \
+    size_t j_;                                                                                                                             \
+    *(nn_s##K *)(void *)at_ = (a);                                                                                                         \
+    for (j_ = 0; j_ < (size_t)NN_SUB_##K; j_++)                                                                                            \
+      word_[j_] = (nn_m##K)(table)[at_[j_]];                                                                                               \
+    v = *(nn_s##K *)(void *)word_;                                                                                                         \
   }
 
 NN_VECTOR(nn_f32, float, NN_SUB_32);
@@ -204,124 +204,124 @@ typedef uint64_t nn_y64;
 #define NN_LUT_32(v, a, table) NN_LUT(32, v, a, table)
 #define NN_LUT_64(v, a, table) NN_LUT(64, v, a, table)
 
-/* Numbers to integers of [lo, hi], which saturate; ROUND is 0 floor, 1 half up, 2 half to even; NaN becomes 0. Returns how many did not fit. Exact
- * while scale is a power of two from 1 up and the limits take 30 bits (float: 22): what is left after the first comparisons is small, and sums
- * and differences of such numbers lose nothing. */
+/* Numbers to integers of [lo, hi], which saturate; ROUND is 0 floor, 1 half up, 2 half to even; NaN becomes 0. Returns how many did not
+ * fit. Exact while scale is a power of two from 1 up and the limits take 30 bits (float: 22): what is left after the first comparisons is
+ * small, and sums and differences of such numbers lose nothing. */
 #if NN_VECTORS
 #define NN_FSEL(K, c, x, y) ((nn_f##K)NN_SEL(K, c, (nn_s##K)(x), (nn_s##K)(y)))
-#define NN_QUANTIZE(T, K)                                                                                                                \
-  NN_LOOP size_t nn_quantize_f##K(const T *x, int32_t *y, size_t n, T scale, T lowest, T highest, int round) {                           \
-    const nn_f##K zero = {0}, one = zero + (T)1, half = zero + (T)0.5, lo = zero + lowest, hi = zero + highest;                          \
-    nn_s##K beyond = {0};                                                                                                                \
-    size_t i, l, bad = 0;                                                                                                                \
-    for (i = 0; i < n; i += NN_SUB_##K) {                                                                                                \
-      const size_t sub = NN_SUB_##K, left = n - i < sub ? n - i : sub;                                                                       \
-      nn_f##K a = zero, v, rest;                                                                                                         \
-      nn_x32k##K whole;                                                                                                                  \
-      nn_s##K out;                                                                                                                       \
-      if (left == sub) /* a size known beforehand is a plain load */                                                                     \
-        memcpy(&a, x + i, sizeof a);                                                                                                     \
-      else                                                                                                                               \
-        memcpy(&a, x + i, left * sizeof *x);                                                                                             \
-      a *= scale;                                                                                                                        \
-      out = (nn_s##K)(a != a);                                                                                                           \
-      a = (nn_f##K)(~out & (nn_s##K)a);                                                                                                  \
-      a = NN_FSEL(K, a > hi + one, hi + one, a);                                                                                         \
-      a = NN_FSEL(K, a < lo - one, lo - one, a);                                                                                         \
-      v = __builtin_convertvector(__builtin_convertvector(a, nn_x32k##K), nn_f##K);                                                      \
-      v -= NN_FSEL(K, v > a, one, zero);                                                                                                 \
-      rest = a - v;                                                                                                                      \
-      if (round == 1)                                                                                                                    \
-        v += NN_FSEL(K, rest >= half, one, zero);                                                                                        \
-      if (round == 2) {                                                                                                                  \
-        whole = __builtin_convertvector(v, nn_x32k##K);                                                                                  \
-        whole -= whole >> 1 << 1;                                                                                                        \
-        v += NN_FSEL(K, rest > half, one, NN_FSEL(K, rest == half, __builtin_convertvector(whole, nn_f##K), zero));                      \
-      }                                                                                                                                  \
-      out |= (nn_s##K)(v > hi) | (nn_s##K)(v < lo);                                                                                      \
-      beyond -= out;                                                                                                                     \
-      v = NN_FSEL(K, v > hi, hi, v);                                                                                                     \
-      v = NN_FSEL(K, v < lo, lo, v);                                                                                                     \
-      whole = __builtin_convertvector(v, nn_x32k##K);                                                                                    \
-      if (left == sub)                                                                                                                   \
-        memcpy(y + i, &whole, sizeof whole);                                                                                             \
-      else                                                                                                                               \
-        memcpy(y + i, &whole, left * sizeof *y);                                                                                         \
-    }                                                                                                                                    \
-    for (l = 0; l < (size_t)NN_SUB_##K; l++)                                                                                             \
-      bad += (size_t)beyond[l];                                                                                                          \
-    return bad;                                                                                                                          \
+#define NN_QUANTIZE(T, K)                                                                                                                  \
+  NN_LOOP size_t nn_quantize_f##K(const T *x, int32_t *y, size_t n, T scale, T lowest, T highest, int round) {                             \
+    const nn_f##K zero = {0}, one = zero + (T)1, half = zero + (T)0.5, lo = zero + lowest, hi = zero + highest;                            \
+    nn_s##K beyond = {0};                                                                                                                  \
+    size_t i, l, bad = 0;                                                                                                                  \
+    for (i = 0; i < n; i += NN_SUB_##K) {                                                                                                  \
+      const size_t sub = NN_SUB_##K, left = n - i < sub ? n - i : sub;                                                                     \
+      nn_f##K a = zero, v, rest;                                                                                                           \
+      nn_x32k##K whole;                                                                                                                    \
+      nn_s##K out;                                                                                                                         \
+      if (left == sub) /* a size known beforehand is a plain load */                                                                       \
+        memcpy(&a, x + i, sizeof a);                                                                                                       \
+      else                                                                                                                                 \
+        memcpy(&a, x + i, left * sizeof *x);                                                                                               \
+      a *= scale;                                                                                                                          \
+      out = (nn_s##K)(a != a);                                                                                                             \
+      a = (nn_f##K)(~out & (nn_s##K)a);                                                                                                    \
+      a = NN_FSEL(K, a > hi + one, hi + one, a);                                                                                           \
+      a = NN_FSEL(K, a < lo - one, lo - one, a);                                                                                           \
+      v = __builtin_convertvector(__builtin_convertvector(a, nn_x32k##K), nn_f##K);                                                        \
+      v -= NN_FSEL(K, v > a, one, zero);                                                                                                   \
+      rest = a - v;                                                                                                                        \
+      if (round == 1)                                                                                                                      \
+        v += NN_FSEL(K, rest >= half, one, zero);                                                                                          \
+      if (round == 2) {                                                                                                                    \
+        whole = __builtin_convertvector(v, nn_x32k##K);                                                                                    \
+        whole -= whole >> 1 << 1;                                                                                                          \
+        v += NN_FSEL(K, rest > half, one, NN_FSEL(K, rest == half, __builtin_convertvector(whole, nn_f##K), zero));                        \
+      }                                                                                                                                    \
+      out |= (nn_s##K)(v > hi) | (nn_s##K)(v < lo);                                                                                        \
+      beyond -= out;                                                                                                                       \
+      v = NN_FSEL(K, v > hi, hi, v);                                                                                                       \
+      v = NN_FSEL(K, v < lo, lo, v);                                                                                                       \
+      whole = __builtin_convertvector(v, nn_x32k##K);                                                                                      \
+      if (left == sub)                                                                                                                     \
+        memcpy(y + i, &whole, sizeof whole);                                                                                               \
+      else                                                                                                                                 \
+        memcpy(y + i, &whole, left * sizeof *y);                                                                                           \
+    }                                                                                                                                      \
+    for (l = 0; l < (size_t)NN_SUB_##K; l++)                                                                                               \
+      bad += (size_t)beyond[l];                                                                                                            \
+    return bad;                                                                                                                            \
   }
 #else
-#define NN_QUANTIZE(T, K)                                                                                                                \
-  NN_LOOP size_t nn_quantize_f##K(const T *x, int32_t *y, size_t n, T scale, T lo, T hi, int round) {                                    \
-    size_t i, bad = 0;                                                                                                                   \
-    for (i = 0; i < n; i++) {                                                                                                            \
-      T a = x[i] * scale, v, rest;                                                                                                       \
-      const int nan = a != a;                                                                                                            \
-      a = nan ? 0 : a > hi + 1 ? hi + 1 : a < lo - 1 ? lo - 1 : a;                                                                       \
-      v = (T)(int32_t)a;                                                                                                                 \
-      v -= v > a ? 1 : 0;                                                                                                                \
-      rest = a - v;                                                                                                                      \
-      if (round == 1)                                                                                                                    \
-        v += rest >= (T)0.5 ? 1 : 0;                                                                                                     \
-      if (round == 2)                                                                                                                    \
-        v += rest > (T)0.5 ? 1 : rest < (T)0.5 ? 0 : (T)((int32_t)v & 1);                                                                \
-      bad += nan || v > hi || v < lo;                                                                                                    \
-      y[i] = (int32_t)(v > hi ? hi : v < lo ? lo : v);                                                                                   \
-    }                                                                                                                                    \
-    return bad;                                                                                                                          \
+#define NN_QUANTIZE(T, K)                                                                                                                  \
+  NN_LOOP size_t nn_quantize_f##K(const T *x, int32_t *y, size_t n, T scale, T lo, T hi, int round) {                                      \
+    size_t i, bad = 0;                                                                                                                     \
+    for (i = 0; i < n; i++) {                                                                                                              \
+      T a = x[i] * scale, v, rest;                                                                                                         \
+      const int nan = a != a;                                                                                                              \
+      a = nan ? 0 : a > hi + 1 ? hi + 1 : a < lo - 1 ? lo - 1 : a;                                                                         \
+      v = (T)(int32_t)a;                                                                                                                   \
+      v -= v > a ? 1 : 0;                                                                                                                  \
+      rest = a - v;                                                                                                                        \
+      if (round == 1)                                                                                                                      \
+        v += rest >= (T)0.5 ? 1 : 0;                                                                                                       \
+      if (round == 2)                                                                                                                      \
+        v += rest > (T)0.5 ? 1 : rest < (T)0.5 ? 0 : (T)((int32_t)v & 1);                                                                  \
+      bad += nan || v > hi || v < lo;                                                                                                      \
+      y[i] = (int32_t)(v > hi ? hi : v < lo ? lo : v);                                                                                     \
+    }                                                                                                                                      \
+    return bad;                                                                                                                            \
   }
 #endif
 NN_QUANTIZE(float, 32)
 NN_QUANTIZE(double, 64)
 
-/* Sums of products, modulo 2^K: y[r] = bias[r] + sum of w[r][c] * x[c], rows four at a time or one at a time. `m` is the memory of K-bit rows;
- * x and y hold row numbers in it; w holds, for each group of rows, the biases and then a weight a row for each column. */
-#define NN_DENSE(K, W)                                                                                                                   \
-  NN_LOOP void nn_dense##K##x4(nn_m##K(*NN_RESTRICT m)[NN_LANES], const uint32_t *x, size_t cols, const uint32_t *y, size_t groups,    \
-                                 const W *NN_RESTRICT w) {                                                                               \
-    size_t g, b, c;                                                                                                                      \
-    for (g = 0; g < groups; g++, y += 4, w += 4 * (cols + 1))                                                                            \
-      for (b = 0; b < NN_LANES; b += NN_SUB_##K) {                                                                                       \
-        const W *p = w;                                                                                                                  \
-        nn_u##K a0 = nn_w##K(p[0]), a1 = nn_w##K(p[1]), a2 = nn_w##K(p[2]), a3 = nn_w##K(p[3]);                                          \
-        for (c = 0; c < cols; c++) {                                                                                                     \
-          const nn_u##K v = NN_X(K, m[x[c]] + b);                                                                                        \
-          p += 4;                                                                                                                        \
-          a0 += v * nn_w##K(p[0]);                                                                                                       \
-          a1 += v * nn_w##K(p[1]);                                                                                                       \
-          a2 += v * nn_w##K(p[2]);                                                                                                       \
-          a3 += v * nn_w##K(p[3]);                                                                                                       \
-        }                                                                                                                                \
-        NN_Y(K, m[y[0]] + b) = (NN_YTYPE(K))a0;                                                                                          \
-        NN_Y(K, m[y[1]] + b) = (NN_YTYPE(K))a1;                                                                                          \
-        NN_Y(K, m[y[2]] + b) = (NN_YTYPE(K))a2;                                                                                          \
-        NN_Y(K, m[y[3]] + b) = (NN_YTYPE(K))a3;                                                                                          \
-      }                                                                                                                                  \
-  }                                                                                                                                      \
-  NN_LOOP void nn_dense##K##x1(nn_m##K(*NN_RESTRICT m)[NN_LANES], const uint32_t *x, size_t cols, const uint32_t *y, size_t groups,    \
-                                 const W *NN_RESTRICT w) {                                                                               \
-    size_t g, b, c;                                                                                                                      \
-    for (g = 0; g < groups; g++, y += 1, w += cols + 1)                                                                                  \
-      for (b = 0; b < NN_LANES; b += NN_SUB_##K) {                                                                                       \
-        nn_u##K a = nn_w##K(w[0]);                                                                                                       \
-        for (c = 0; c < cols; c++)                                                                                                       \
-          a += NN_X(K, m[x[c]] + b) * nn_w##K(w[c + 1]);                                                                                 \
-        NN_Y(K, m[y[0]] + b) = (NN_YTYPE(K))a;                                                                                           \
-      }                                                                                                                                  \
-  }                                                                                                                                      \
-  /* shape: rows of a group (4 or 1), columns, groups */                                                                                 \
-  NN_LOOP void nn_sums##K(nn_m##K(*m)[NN_LANES], const uint32_t(*shape)[3], size_t n, const uint32_t *x, const uint32_t *y, const W *w) { \
-    size_t i;                                                                                                                            \
-    for (i = 0; i < n; i++) {                                                                                                            \
-      const size_t rows = (size_t)shape[i][0] * shape[i][2], cols = shape[i][1];                                                         \
-      if (shape[i][0] == 4)                                                                                                              \
-        nn_dense##K##x4(m, x, cols, y, shape[i][2], w);                                                                                  \
-      else                                                                                                                               \
-        nn_dense##K##x1(m, x, cols, y, shape[i][2], w);                                                                                  \
-      x += cols, y += rows, w += rows * (cols + 1);                                                                                      \
-    }                                                                                                                                    \
+/* Sums of products, modulo 2^K: y[r] = bias[r] + sum of w[r][c] * x[c], rows four at a time or one at a time. `m` is the memory of K-bit
+ * rows; x and y hold row numbers in it; w holds, for each group of rows, the biases and then a weight a row for each column. */
+#define NN_DENSE(K, W)                                                                                                                     \
+  NN_LOOP void nn_dense##K##x4(nn_m##K(*NN_RESTRICT m)[NN_LANES], const uint32_t *x, size_t cols, const uint32_t *y, size_t groups,        \
+                               const W *NN_RESTRICT w) {                                                                                   \
+    size_t g, b, c;                                                                                                                        \
+    for (g = 0; g < groups; g++, y += 4, w += 4 * (cols + 1))                                                                              \
+      for (b = 0; b < NN_LANES; b += NN_SUB_##K) {                                                                                         \
+        const W *p = w;                                                                                                                    \
+        nn_u##K a0 = nn_w##K(p[0]), a1 = nn_w##K(p[1]), a2 = nn_w##K(p[2]), a3 = nn_w##K(p[3]);                                            \
+        for (c = 0; c < cols; c++) {                                                                                                       \
+          const nn_u##K v = NN_X(K, m[x[c]] + b);                                                                                          \
+          p += 4;                                                                                                                          \
+          a0 += v * nn_w##K(p[0]);                                                                                                         \
+          a1 += v * nn_w##K(p[1]);                                                                                                         \
+          a2 += v * nn_w##K(p[2]);                                                                                                         \
+          a3 += v * nn_w##K(p[3]);                                                                                                         \
+        }                                                                                                                                  \
+        NN_Y(K, m[y[0]] + b) = (NN_YTYPE(K))a0;                                                                                            \
+        NN_Y(K, m[y[1]] + b) = (NN_YTYPE(K))a1;                                                                                            \
+        NN_Y(K, m[y[2]] + b) = (NN_YTYPE(K))a2;                                                                                            \
+        NN_Y(K, m[y[3]] + b) = (NN_YTYPE(K))a3;                                                                                            \
+      }                                                                                                                                    \
+  }                                                                                                                                        \
+  NN_LOOP void nn_dense##K##x1(nn_m##K(*NN_RESTRICT m)[NN_LANES], const uint32_t *x, size_t cols, const uint32_t *y, size_t groups,        \
+                               const W *NN_RESTRICT w) {                                                                                   \
+    size_t g, b, c;                                                                                                                        \
+    for (g = 0; g < groups; g++, y += 1, w += cols + 1)                                                                                    \
+      for (b = 0; b < NN_LANES; b += NN_SUB_##K) {                                                                                         \
+        nn_u##K a = nn_w##K(w[0]);                                                                                                         \
+        for (c = 0; c < cols; c++)                                                                                                         \
+          a += NN_X(K, m[x[c]] + b) * nn_w##K(w[c + 1]);                                                                                   \
+        NN_Y(K, m[y[0]] + b) = (NN_YTYPE(K))a;                                                                                             \
+      }                                                                                                                                    \
+  }                                                                                                                                        \
+  /* shape: rows of a group (4 or 1), columns, groups */                                                                                   \
+  NN_LOOP void nn_sums##K(nn_m##K(*m)[NN_LANES], const uint32_t(*shape)[3], size_t n, const uint32_t *x, const uint32_t *y, const W *w) {  \
+    size_t i;                                                                                                                              \
+    for (i = 0; i < n; i++) {                                                                                                              \
+      const size_t rows = (size_t)shape[i][0] * shape[i][2], cols = shape[i][1];                                                           \
+      if (shape[i][0] == 4)                                                                                                                \
+        nn_dense##K##x4(m, x, cols, y, shape[i][2], w);                                                                                    \
+      else                                                                                                                                 \
+        nn_dense##K##x1(m, x, cols, y, shape[i][2], w);                                                                                    \
+      x += cols, y += rows, w += rows * (cols + 1);                                                                                        \
+    }                                                                                                                                      \
   }
 #if NN_VECTORS
 #define NN_YTYPE(K) nn_u##K

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * nn_npy.h - NumPy's .npy files: header, elements as double, writing. Header-only C99 and C++17; no allocation; nothing in a file is trusted.
+ * nn_npy.h - NumPy's .npy files: header, elements as double, writing. Header-only C99 and C++17; no allocation; nothing in a file is
+ * trusted.
  *
  * Understands versions 1.0 to 3.0, little and big endian, f2 f4 f8 i1..i8 u1..u8 b1, C and Fortran order.
  */
@@ -14,10 +15,10 @@
 enum { NN_NPY_RANK = 32, NN_NPY_MAX_HEADER = 65536 };
 
 typedef struct {
-  char kind;     /* f, i, u, b */
-  int size;      /* bytes of one element */
-  int swapped;   /* big endian */
-  int fortran;   /* first axis fastest */
+  char kind;   /* f, i, u, b */
+  int size;    /* bytes of one element */
+  int swapped; /* big endian */
+  int fortran; /* first axis fastest */
   int rank;
   int64_t dim[NN_NPY_RANK];
   int64_t count; /* elements */
@@ -63,14 +64,16 @@ static inline const char *nn_npy_descr(nn_npy *a, const char *d, size_t n) {
   } else {
     a->kind = '?', a->size = 0;
   }
-  if (a->kind == 'f' ? a->size == 2 || a->size == 4 || a->size == 8
-                     : a->kind == 'i' || a->kind == 'u' ? a->size == 1 || a->size == 2 || a->size == 4 || a->size == 8 : a->kind == 'b' && a->size == 1)
+  if (a->kind == 'f'                     ? a->size == 2 || a->size == 4 || a->size == 8
+      : a->kind == 'i' || a->kind == 'u' ? a->size == 1 || a->size == 2 || a->size == 4 || a->size == 8
+                                         : a->kind == 'b' && a->size == 1)
     return NULL;
   return "element type is none of f2 f4 f8 i1..i8 u1..u8 b1";
 }
 
 static inline const char *nn_npy_shape(nn_npy *a, const char **at, const char *end) {
   const char *s = *at;
+  int64_t product = 1; /* of the dimensions but 0: nobody's product may overflow */
   if (s >= end || *s++ != '(')
     return "header: shape is no tuple";
   a->rank = 0, a->count = 1;
@@ -86,8 +89,9 @@ static inline const char *nn_npy_shape(nn_npy *a, const char **at, const char *e
     if (a->rank == NN_NPY_RANK)
       return "header: too many dimensions";
     a->dim[a->rank++] = v;
-    if (v && a->count > (INT64_MAX >> 8) / v)
+    if (v && product > (INT64_MAX >> 8) / v)
       return "header: array too large";
+    product *= v ? v : 1;
     a->count *= v;
     s = nn_npy_blanks(s, end);
     if (s < end && *s == ',')
@@ -199,8 +203,10 @@ static inline double nn_npy_element(const nn_npy *a, const unsigned char *p) {
     if (u >> (8 * a->size - 1) & 1) /* -(2^n - u), without leaving the range of either type */
       return -(double)((a->size == 8 ? ~u : ((uint64_t)1 << 8 * a->size) - 1 - u)) - 1;
     return (double)u;
-  case 'b': return u != 0;
-  default: return (double)u;
+  case 'b':
+    return u != 0;
+  default:
+    return (double)u;
   }
 }
 

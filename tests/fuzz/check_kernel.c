@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * check_kernel.c - the generated C against the evaluator, beyond what `make check` sees: counts, layer traces, the float path, odd batch sizes.
+ * check_kernel.c - the generated C against the evaluator, beyond what `make check` sees: counts, layer traces, the float path, odd batch
+ * sizes.
  *
  *   check_kernel FILE.hir LIBRARY.so [trn|rnd|rne sat|wrap]
  *
- * FILE.hir is what was emitted (nngen --dump=pipeline), or what nngen was given: then counts are not compared, because roundings that became one
- * are counted once, and neither is a layer's element that optimisation removed (NaN in the trace). Prints PASS or FAIL.
+ * FILE.hir is what was emitted (nngen --dump=pipeline), or what nngen was given: then counts are not compared, because roundings that
+ * became one are counted once, and neither is a layer's element that optimisation removed (NaN in the trace). Prints PASS or FAIL.
  */
 #include "hir.h"
 #include "nn_fixed.h"
@@ -61,8 +62,8 @@ static void *symbol(const char *name) {
   }
   return p;
 }
-#define FUNCTION(type, name, args) \
-  type(*name) args;                \
+#define FUNCTION(type, name, args)                                                                                                         \
+  type(*name) args;                                                                                                                        \
   *(void **)&name = symbol(#name)
 
 static void check(bool ok, const char *what, size_t sample, int i) {
@@ -102,7 +103,8 @@ static const HirPort *port_of(const HirPort *p, int i) {
 
 static void check_raw(const Kernel *k, const int64_t *in, const int64_t *want, const HirCounts *c, const Trace *t) {
   Element ie = element_of(k->in_port, k->n_in_ports), oe = element_of(k->out_port, k->n_out_ports);
-  void *x = mem_array((size_t)SAMPLES * (size_t)k->n_in, (size_t)ie.bytes), *y = mem_array((size_t)SAMPLES * (size_t)k->n_out, (size_t)oe.bytes);
+  void *x = mem_array((size_t)SAMPLES * (size_t)k->n_in, (size_t)ie.bytes),
+       *y = mem_array((size_t)SAMPLES * (size_t)k->n_out, (size_t)oe.bytes);
   uint64_t *counts = mem_array((size_t)k->n_sites + 1, sizeof *counts);
   double *trace = mem_array((size_t)SAMPLES * (size_t)t->n + 1, sizeof *trace);
   FUNCTION(void, _run, (const void *, void *, size_t, uint64_t *));
@@ -205,7 +207,10 @@ int main(int argc, char **argv) {
   HirCounts c = {mem_array((size_t)k->n_sites + 1, sizeof(uint64_t)), mem_array((size_t)k->n_sites + 1, sizeof(uint64_t))};
   hir_eval(k, SAMPLES, in, out, &c, trace_sample, &t);
   check_raw(k, in, out, &c, &t);
-  check_numbers(k, argc == 5 && argv[3][0] == 't' ? NN_TRN : argc == 5 && !strcmp(argv[3], "rne") ? NN_RNE : NN_RND,
+  check_numbers(k,
+                argc == 5 && argv[3][0] == 't'         ? NN_TRN
+                : argc == 5 && !strcmp(argv[3], "rne") ? NN_RNE
+                                                       : NN_RND,
                 argc == 5 && argv[4][0] == 'w' ? NN_WRAP : NN_SAT);
   printf("PASS: %d samples\n", SAMPLES);
   return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gen_kernel.c - prints a random hardware IR kernel: gen_kernel SEED [VALUES [WIDTH]]. Every operation, all roundings and overflows, dense layers,
- * several ports. Widths up to WIDTH bits (default: drawn from 12, 20, 40, 60, 115). For `nngen FILE.hir`, which checks every back end with it.
+ * gen_kernel.c - prints a random hardware IR kernel: gen_kernel SEED [VALUES [WIDTH]]. Every operation, all roundings and overflows, dense
+ * layers, several ports. Widths up to WIDTH bits (default: drawn from 12, 20, 40, 60, 115). For `nngen FILE.hir`, which checks every back
+ * end with it.
  */
 #include "hir.h"
 #include <stdlib.h>
@@ -103,22 +104,35 @@ static int op(Kernel *k) {
       break;
     shift = below(3) ? between(-(room - wa) / 3, (room - wb) / 3) : 0;
     return below(2) ? hir_add(k, a, b, shift) : hir_sub(k, a, b, shift);
-  case 4: return wa < room ? hir_neg(k, a) : a;
-  case 5: return wa < room ? hir_shl(k, a, below((room - wa) / 2 + 1)) : a;
-  case 6: return hir_shr(k, a, below(wa + 2));
+  case 4:
+    return wa < room ? hir_neg(k, a) : a;
+  case 5:
+    return wa < room ? hir_shl(k, a, below((room - wa) / 2 + 1)) : a;
+  case 6:
+    return hir_shr(k, a, below(wa + 2));
   case 7:
     if (wa + wb < room)
       return hir_mul(k, a, b);
     break;
-  case 8: return hir_lt(k, a, b);
-  case 9: return hir_mux(k, hir_lt(k, pick(), pick()), a, b);
-  case 10: return hir_min(k, a, b);
-  case 11: return hir_max(k, a, b);
-  case 12: bounds(width - 1, &lo, &hi); return hir_clamp(k, a, lo, hi, site(k));
-  case 13: return hir_wrap(k, a, between(1, width - 1), below(2), site(k));
-  case 14: return table(k, a);
-  case 15: return hir_add(k, a, hir_const(k, number(wa < room ? wa : 1)), 0);
-  default: break;
+  case 8:
+    return hir_lt(k, a, b);
+  case 9:
+    return hir_mux(k, hir_lt(k, pick(), pick()), a, b);
+  case 10:
+    return hir_min(k, a, b);
+  case 11:
+    return hir_max(k, a, b);
+  case 12:
+    bounds(width - 1, &lo, &hi);
+    return hir_clamp(k, a, lo, hi, site(k));
+  case 13:
+    return hir_wrap(k, a, between(1, width - 1), below(2), site(k));
+  case 14:
+    return table(k, a);
+  case 15:
+    return hir_add(k, a, hir_const(k, number(wa < room ? wa : 1)), 0);
+  default:
+    break;
   }
   return quant(k, a, between(1, wa < width / 2 ? wa + 1 : width / 2));
 }
@@ -143,7 +157,7 @@ static void dense(Kernel *k) {
     m[i] = below(4) ? (int64_t)number(bits) : 0;
   for (int i = 0; i < cols; i++)
     bias[i] = number(bits + 2);
-  hir_mcm(k, rows, cols, m, x, below(2) ? bias : NULL, y, NULL);
+  hir_mcm(k, rows, cols, m, x, below(2) ? bias : NULL, y, &(McmOptions){.max_depth_extra = below(4) - 1});
   for (int i = 0; i < cols; i++) {
     int v = below(2) ? hir_max(k, y[i], hir_const(k, 0)) : y[i];
     put(below(4) ? quant(k, v, between(2, width / 2)) : y[i]);
@@ -163,7 +177,8 @@ static void close_layer(Kernel *k, int first) {
 
 static void open_layer(Kernel *k) {
   k->layer = mem_grow(k->layer, k->n_layers, &k->cap_layers, sizeof *k->layer);
-  k->layer[k->n_layers] = (HirLayer){.name = mem_printf("layer %d \"*/", k->n_layers), .op = "Random", .tensor = mem_printf("t%d", k->n_layers)};
+  k->layer[k->n_layers] =
+      (HirLayer){.name = mem_printf("layer %d \"*/", k->n_layers), .op = "Random", .tensor = mem_printf("t%d", k->n_layers)};
   k->cur_layer = k->n_layers++;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_fixed.c - runtime/nn_fixed.h: every format up to 6 bits against rational arithmetic, and libfixmath as an independent witness at <32,16>.
+ * test_fixed.c - runtime/nn_fixed.h: every format up to 6 bits against rational arithmetic, and libfixmath as an independent witness at
+ * <32,16>.
  */
 #include <math.h>
 #include <setjmp.h>

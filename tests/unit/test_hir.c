@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_hir.c - the hardware IR: what builders make means what was asked for, intervals hold, passes keep the meaning, text comes back as it was.
+ * test_hir.c - the hardware IR: what builders make means what was asked for, intervals hold, passes keep the meaning, text comes back as it
+ * was.
  *
  * Most tests build random kernels and, beside them, the same arithmetic by hand on a few samples.
  */
@@ -89,25 +90,61 @@ static void one_operation(Random *r, bool quants) {
   w[s] = (expression)
   switch (below(quants ? 15 : 13)) {
   case 0:
-  case 1: v = hir_add(k, va, vb, shift); EACH(shift >= 0 ? x[s] + y[s] * ((i128)1 << shift) : x[s] * ((i128)1 << -shift) + y[s]); break;
+  case 1:
+    v = hir_add(k, va, vb, shift);
+    EACH(shift >= 0 ? x[s] + y[s] * ((i128)1 << shift) : x[s] * ((i128)1 << -shift) + y[s]);
+    break;
   case 2:
-  case 3: v = hir_sub(k, va, vb, shift); EACH(shift >= 0 ? x[s] - y[s] * ((i128)1 << shift) : x[s] * ((i128)1 << -shift) - y[s]); break;
-  case 4: v = hir_neg(k, va); EACH(-x[s]); break;
-  case 5: v = hir_shl(k, va, n); EACH(x[s] * ((i128)1 << n)); break;
-  case 6: v = hir_shr(k, va, n); EACH(floor_shift(x[s], n)); break;
-  case 7: v = hir_mul(k, va, vb); EACH(x[s] * y[s]); break;
+  case 3:
+    v = hir_sub(k, va, vb, shift);
+    EACH(shift >= 0 ? x[s] - y[s] * ((i128)1 << shift) : x[s] * ((i128)1 << -shift) - y[s]);
+    break;
+  case 4:
+    v = hir_neg(k, va);
+    EACH(-x[s]);
+    break;
+  case 5:
+    v = hir_shl(k, va, n);
+    EACH(x[s] * ((i128)1 << n));
+    break;
+  case 6:
+    v = hir_shr(k, va, n);
+    EACH(floor_shift(x[s], n));
+    break;
+  case 7:
+    v = hir_mul(k, va, vb);
+    EACH(x[s] * y[s]);
+    break;
   case 8: {
     int lt = hir_lt(k, va, vb);
     v = hir_mux(k, lt, vc, va);
     EACH(x[s] < y[s] ? z[s] : x[s]);
     break;
   }
-  case 9: v = hir_min(k, va, vb); EACH(x[s] < y[s] ? x[s] : y[s]); break;
-  case 10: v = hir_max(k, va, vb); EACH(x[s] > y[s] ? x[s] : y[s]); break;
-  case 11: v = hir_clamp(k, va, lo, hi, below(2) ? 0 : -1); EACH(limited(x[s], lo, hi)); break;
-  case 12: v = hir_wrap(k, va, bits, is_signed, below(2) ? 0 : -1); EACH(wrapped(x[s], bits, is_signed)); break;
-  case 13: v = hir_quant(k, va, shift, lo, hi, round, OVERFLOW_SAT, 0); EACH(limited(rounded(x[s], shift, round), lo, hi)); break;
-  default: v = hir_quant(k, va, shift, lo, hi, round, OVERFLOW_WRAP, 0); EACH(wrapped(rounded(x[s], shift, round), bits, is_signed)); break;
+  case 9:
+    v = hir_min(k, va, vb);
+    EACH(x[s] < y[s] ? x[s] : y[s]);
+    break;
+  case 10:
+    v = hir_max(k, va, vb);
+    EACH(x[s] > y[s] ? x[s] : y[s]);
+    break;
+  case 11:
+    v = hir_clamp(k, va, lo, hi, below(2) ? 0 : -1);
+    EACH(limited(x[s], lo, hi));
+    break;
+  case 12:
+    v = hir_wrap(k, va, bits, is_signed, below(2) ? 0 : -1);
+    EACH(wrapped(x[s], bits, is_signed));
+    break;
+  case 13:
+    v = hir_quant(k, va, shift, lo, hi, round, OVERFLOW_SAT, 0);
+    EACH(limited(rounded(x[s], shift, round), lo, hi));
+    break;
+  default:
+    v = hir_quant(k, va, shift, lo, hi, round, OVERFLOW_WRAP, 0);
+    EACH(wrapped(rounded(x[s], shift, round), bits, is_signed));
+    break;
   }
   wanted(r, v, w);
 }
@@ -168,7 +205,8 @@ static void check_outputs(const Random *r, const Kernel *k, const char *what) {
   for (int s = 0; s < SAMPLES; s++)
     for (int i = 0; i < 4; i++)
       if (out[s * 4 + i] != (int64_t)wrapped(r->want[r->out[i]][s], 40, true))
-        fail_msg("%s: sample %d output %d is %lld, not %lld", what, s, i, (long long)out[s * 4 + i], (long long)wrapped(r->want[r->out[i]][s], 40, true));
+        fail_msg("%s: sample %d output %d is %lld, not %lld", what, s, i, (long long)out[s * 4 + i],
+                 (long long)wrapped(r->want[r->out[i]][s], 40, true));
 }
 
 /* ---- tests ---- */
@@ -294,8 +332,8 @@ static void rounding_by_the_table(void **state) {
   (void)state;
   static const struct {
     int x, trn, rnd, rne; /* x / 4 */
-  } row[] = {{-10, -3, -2, -2}, {-6, -2, -1, -2}, {-5, -2, -1, -1}, {-2, -1, 0, 0}, {-1, -1, 0, 0}, {0, 0, 0, 0}, {1, 0, 0, 0}, {2, 0, 1, 0}, {3, 0, 1, 1},
-             {6, 1, 2, 2}, {10, 2, 3, 2}, {14, 3, 4, 4}};
+  } row[] = {{-10, -3, -2, -2}, {-6, -2, -1, -2}, {-5, -2, -1, -1}, {-2, -1, 0, 0}, {-1, -1, 0, 0}, {0, 0, 0, 0},
+             {1, 0, 0, 0},      {2, 0, 1, 0},     {3, 0, 1, 1},     {6, 1, 2, 2},   {10, 2, 3, 2},  {14, 3, 4, 4}};
   for (size_t i = 0; i < sizeof row / sizeof *row; i++)
     for (int round = 0; round < 3; round++)
       for (int expand = 0; expand < 2; expand++) {
@@ -346,7 +384,8 @@ static void widths(void **state) {
   (void)state;
   static const struct {
     int lo, hi, width;
-  } row[] = {{0, 0, 1}, {0, 1, 1}, {0, 2, 2}, {0, 255, 8}, {0, 256, 9}, {-1, 0, 1}, {-1, 1, 2}, {-128, 127, 8}, {-129, 0, 9}, {-128, 128, 9}, {5, 6, 3}, {-3, -2, 3}};
+  } row[] = {{0, 0, 1},  {0, 1, 1},      {0, 2, 2},    {0, 255, 8},    {0, 256, 9}, {-1, 0, 1},
+             {-1, 1, 2}, {-128, 127, 8}, {-129, 0, 9}, {-128, 128, 9}, {5, 6, 3},   {-3, -2, 3}};
   for (size_t i = 0; i < sizeof row / sizeof *row; i++)
     assert_int_equal(hir_width_of(row[i].lo, row[i].hi), row[i].width);
   assert_int_equal(hir_width_of(0, ((i128)1 << 100) - 1), 100);
@@ -421,12 +460,12 @@ static void bad_text_is_refused(void **state) {
   static const char head[] = "hir 1 t\ninput \"x\" 0 1 8 8 s 1 1\noutput \"y\" 0 1 8 8 s 1 1\n";
   static const char *const body[] = {
       "",
-      "v0 = in 0 [-128,127]\n",                                 /* no out */
-      "v0 = frob 0 [0,1]\nout v0\n",                            /* unknown operation */
+      "v0 = in 0 [-128,127]\n",                                   /* no out */
+      "v0 = frob 0 [0,1]\nout v0\n",                              /* unknown operation */
       "v0 = in 0 [-128,127]\nv1 = neg v2 0 [-127,128]\nout v0\n", /* an argument that comes later */
       "v0 = in 0 [-128,127]\nv1 = neg v1 0 [-127,128]\nout v0\n",
       "v0 = in 0 [-128,127]\nv2 = neg v0 0 [-127,128]\nout v0\n", /* a gap */
-      "v0 = in 0 [-128,127]\nout v0 v0\n",                      /* more than the port holds */
+      "v0 = in 0 [-128,127]\nout v0 v0\n",                        /* more than the port holds */
       "v0 = in 0 [-128,127]\nout v7\n",
       "v0 = in 5 [-128,127]\nout v0\n", /* an input the port does not have */
       "v0 = in 0 [-128\nout v0\n",
@@ -567,10 +606,25 @@ static void costs_add_up(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
   const struct CMUnitTest tests[] = {
-      T(builders_mean_what_they_say), T(builders_simplify), T(constants_merge), T(widths), T(rounding_by_the_table), T(too_wide_is_said_once),
-      T(cleaning_keeps_the_meaning), T(affine_intervals_hold), T(affine_sees_what_intervals_forget), T(expanding_keeps_the_meaning),
-      T(saturations_are_counted_alike), T(proved_overflow), T(text_comes_back), T(bad_text_is_refused), T(damaged_text_is_survived),
-      T(pipeline_invariants), T(pipeline_keeps_the_clock), T(matrices), T(costs_add_up),
+      T(builders_mean_what_they_say),
+      T(builders_simplify),
+      T(constants_merge),
+      T(widths),
+      T(rounding_by_the_table),
+      T(too_wide_is_said_once),
+      T(cleaning_keeps_the_meaning),
+      T(affine_intervals_hold),
+      T(affine_sees_what_intervals_forget),
+      T(expanding_keeps_the_meaning),
+      T(saturations_are_counted_alike),
+      T(proved_overflow),
+      T(text_comes_back),
+      T(bad_text_is_refused),
+      T(damaged_text_is_survived),
+      T(pipeline_invariants),
+      T(pipeline_keeps_the_clock),
+      T(matrices),
+      T(costs_add_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

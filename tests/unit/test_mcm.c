@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_mcm.c - the constant-matrix engine: the graph computes the matrix, never costs more than plain signed digits, keeps its depth, and is always the same.
+ * test_mcm.c - the constant-matrix engine: the graph computes the matrix, never costs more than plain signed digits, keeps its depth, and
+ * is always the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -155,7 +156,14 @@ static void random_case(Case *c, int max_bits) {
     int a = (int)between(0, j - 1), b = (int)between(0, j - 1), what = (int)(draw() % 20);
     for (int i = 0; i < c->rows; i++) {
       int64_t *w = &c->m[i * c->cols + j], p = c->m[i * c->cols + a], q = c->m[i * c->cols + b];
-      *w = what == 0 ? 0 : what == 1 ? p : what == 2 ? -p : what == 3 ? 4 * p : what == 4 ? -2 * p : what == 5 ? p + q : what == 6 ? p - 2 * q : *w;
+      *w = what == 0   ? 0
+           : what == 1 ? p
+           : what == 2 ? -p
+           : what == 3 ? 4 * p
+           : what == 4 ? -2 * p
+           : what == 5 ? p + q
+           : what == 6 ? p - 2 * q
+                       : *w;
     }
   }
   for (int j = 0; j < c->cols; j++)
@@ -199,7 +207,8 @@ static void random_matrices(void **unused) {
     Kernel *ck = hir_clean(k), *cp = hir_clean(p);
     HirCost ours = hir_cost(ck, -1), theirs = hir_cost(cp, -1);
     if (ours.adder_bits > theirs.adder_bits || ours.adders > theirs.adders)
-      fprintf(stderr, "round %d: %dx%d extra %d: %d adders %d bits; plain %d, %d\n", round, c.rows, c.cols, extra, (int)ours.adders, (int)ours.adder_bits, (int)theirs.adders, (int)theirs.adder_bits);
+      fprintf(stderr, "round %d: %dx%d extra %d: %d adders %d bits; plain %d, %d\n", round, c.rows, c.cols, extra, (int)ours.adders,
+              (int)ours.adder_bits, (int)theirs.adders, (int)theirs.adder_bits);
     if (extra < 0 || extra > 1) { /* at the least depth there is a choice only for sums */
       assert_true(ours.adders <= theirs.adders);
       assert_true(ours.adder_bits <= theirs.adder_bits);
@@ -214,8 +223,10 @@ static void random_matrices(void **unused) {
         levels++;
       least = levels + 1 > least ? levels + 1 : least; /* 1: a negation, or a bias after a shared column */
     }
-    if (extra >= 0 && ours.depth > least + extra) {fprintf(stderr, "round %d rows %d cols %d depth %d least %d extra %d\n", round, c.rows, c.cols, ours.depth, least, extra);
-      assert_true(ours.depth <= least + extra);}
+    if (extra >= 0 && ours.depth > least + extra) {
+      fprintf(stderr, "round %d rows %d cols %d depth %d least %d extra %d\n", round, c.rows, c.cols, ours.depth, least, extra);
+      assert_true(ours.depth <= least + extra);
+    }
     if (round % 50 == 0)
       mem_release_all();
   }
@@ -234,7 +245,11 @@ static void dressed_inputs(void **unused) {
     int y[MAX_COLS];
     random_case(&c, 10);
     for (int i = 0; i < c.rows; i++)
-      d[i] = (Dress){.in = (int)between(0, c.rows - 1), .shift = (int)between(0, 5), .neg = draw() & 1, .constant = draw() % 5 == 0, .value = between(-50, 50)};
+      d[i] = (Dress){.in = (int)between(0, c.rows - 1),
+                     .shift = (int)between(0, 5),
+                     .neg = draw() & 1,
+                     .constant = draw() % 5 == 0,
+                     .value = between(-50, 50)};
     check_product(&c, d, build(&c, d, (int)between(-1, 2), y));
   }
   mem_release_all();
@@ -275,8 +290,18 @@ static void exhaustive(void **unused) {
 /* Weights and inputs that leave the fast path, and just do not. */
 static void extremes(void **unused) {
   (void)unused;
-  const int64_t weight[] = {INT64_MIN, INT64_MIN + 1, INT64_MAX, INT64_MAX - 1, (int64_t)1 << 62, -((int64_t)1 << 61), ((int64_t)1 << 59) - 1,
-                            0x5555555555555555, -0x2aaaaaaaaaaaaaaa, ((int64_t)1 << 40) + 1, -1, 0};
+  const int64_t weight[] = {INT64_MIN,
+                            INT64_MIN + 1,
+                            INT64_MAX,
+                            INT64_MAX - 1,
+                            (int64_t)1 << 62,
+                            -((int64_t)1 << 61),
+                            ((int64_t)1 << 59) - 1,
+                            0x5555555555555555,
+                            -0x2aaaaaaaaaaaaaaa,
+                            ((int64_t)1 << 40) + 1,
+                            -1,
+                            0};
   enum { N = sizeof weight / sizeof *weight };
   for (int mask = 0; mask < N; mask++) {
     Kernel *k = hir_new("k");
