@@ -94,6 +94,8 @@ void buf_write(Buf *b, const void *bytes, size_t n);
 
 /* Whole file into the arena, NUL added; NULL (and errno) on failure. *size may be NULL. */
 char *file_read(const char *path, size_t *size);
+/* The last part of a path: what a file is called wherever it lies. */
+const char *path_base(const char *path);
 /* Decimal text of a 128-bit number, in the arena. */
 const char *i128_text(i128 v);
 /* A legal identifier in C and VHDL alike: letters, digits, single underscores, no leading digit or trailing underscore, not a

@@ -99,7 +99,7 @@ static void header(const Design *d, Folder *f) {
              trace_size(k));
   port_macros(&types, d->top, "IN", k->in_port, k->n_in_ports);
   port_macros(&types, d->top, "OUT", k->out_port, k->n_out_ports);
-  const char *source = comment(d->o->model ? d->o->model : "a hardware IR file");
+  const char *source = comment(d->o->model ? path_base(d->o->model) : "a hardware IR file");
   const char *pairs[] = {"TOP",      d->top,
                          "TITLE",    "a neural network in fixed point, bit for bit as in hardware",
                          "VERSION",  NNGEN_VERSION,

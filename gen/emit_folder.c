@@ -7,8 +7,7 @@
 
 /* A file's name without its folders, for comments and Markdown: one line, no markup, the same wherever it was made. */
 static const char *file_name(const char *path) {
-  const char *slash = path ? strrchr(path, '/') : NULL;
-  char *s = mem_strdup(diag_text(slash ? slash + 1 : path ? path : "?"));
+  char *s = mem_strdup(diag_text(path ? path_base(path) : "?"));
   for (char *c = s; *c; c++)
     if (strchr("|`$#*<>", *c))
       *c = '_';

@@ -19,8 +19,7 @@ static const char *comment(const char *s) {
 }
 
 static const char *source_of(const Design *d) {
-  const char *slash = d->o->model ? strrchr(d->o->model, '/') : NULL;
-  return comment(slash ? slash + 1 : d->o->model);
+  return comment(d->o->model ? path_base(d->o->model) : NULL);
 }
 
 static const char *format_text(Format f) {

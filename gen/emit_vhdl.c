@@ -12,8 +12,8 @@
 enum { COLUMNS = 110 };
 
 static void version_line(Buf *b, const Vhdl *x) {
-  const char *file = x->d->g ? x->d->g->file : x->d->o->model, *slash = file ? strrchr(file, '/') : NULL;
-  buf_printf(b, "-- Made by nngen %s from %s", NNGEN_VERSION, file ? diag_text(slash ? slash + 1 : file) : "?");
+  const char *file = x->d->g ? x->d->g->file : x->d->o->model;
+  buf_printf(b, "-- Made by nngen %s from %s", NNGEN_VERSION, file ? diag_text(path_base(file)) : "?");
   if (x->d->g && x->d->g->sha256)
     buf_printf(b, " (sha256 %.16s)", x->d->g->sha256);
   buf_puts(b, ". Do not edit: run nngen again.\n");

@@ -320,7 +320,7 @@ Options options_parse(int argc, char **argv, bool *done) {
   if (o->labels && !o->data)
     diag_error(EXIT_USAGE, NULL, "--labels needs --data");
   if (o->model && !o->top) {
-    const char *slash = strrchr(o->model, '/'), *base = slash ? slash + 1 : o->model, *dot = strrchr(base, '.');
+    const char *base = path_base(o->model), *dot = strrchr(base, '.');
     o->top = ident(dot && dot != base ? mem_strndup(base, (size_t)(dot - base)) : base);
   }
   if (o->model && !o->out_dir)

@@ -146,7 +146,7 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   HirCost cost = hir_cost(k, -1);
   json_t *root = json_object(), *model = json_object(), *time = json_object();
   json_object_set_new(root, "nngen", json_string(NNGEN_VERSION));
-  json_object_set_new(model, "file", text(d->o->model));
+  json_object_set_new(model, "file", d->o->model ? text(path_base(d->o->model)) : json_null());
   if (d->g) {
     json_object_set_new(model, "sha256", json_string(d->g->sha256));
     json_object_set_new(model, "opset", json_integer(d->g->opset));
@@ -173,7 +173,7 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   json_object_set_new(root, "accuracy", c ? accuracy(k, s, c) : json_null());
   json_object_set_new(root, "overflow", overflow(k));
   json_object_set_new(root, "verify", json_object());
-  for (int i = 0; i < n_times; i++)
+  for (int i = 0; i < n_times && !getenv("SOURCE_DATE_EPOCH"); i++) /* reproducible-builds.org: nothing that changes from run to run */
     json_object_set_new(time, times[i].name, json_real(round(times[i].seconds * 1e6) / 1e6));
   json_object_set_new(root, "time_s", time);
   char *s_text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
