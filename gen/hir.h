@@ -175,6 +175,7 @@ void hir_check(const Kernel *k);
 
 typedef struct {
   int max_depth_extra; /* adder levels allowed beyond the least; -1: no limit */
+  int searches;        /* ways to search of which the best result is taken, 1 to 8; two at a time on two cores */
 } McmOptions;
 
 /* y[j] = bias[j] + sum over i of m[i*cols + j] * x[i], exact; x, y are values. bias may be NULL. */

@@ -8,6 +8,7 @@
 
 static const McmOptions *mcm_options(const Lower *l) {
   static McmOptions opt;
+  opt.searches = l->o->effort;
   const char *d = l->o->depth;
   opt.max_depth_extra = !d || !strcmp(d, "auto") ? 0 : !strcmp(d, "min") ? 0 : (int)strtol(d, NULL, 10);
   return &opt;

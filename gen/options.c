@@ -101,6 +101,9 @@ static void set_depth(Parse *p, const char *a) {
     whole(p, a, -1, 1000);
   p->o.depth = a;
 }
+static void set_effort(Parse *p, const char *a) {
+  p->o.effort = (int)whole(p, a, 1, 8);
+}
 static void set_prune(Parse *p, const char *a) {
   p->o.prune = real(p, a, 0, 1);
 }
@@ -297,6 +300,7 @@ Options options_parse(int argc, char **argv, bool *done) {
                    .max_error = -1,
                    .depth = "auto",
                    .family = family_find("generic"),
+                   .effort = 2,
                    .hls_mult = "adders",
                    .hls_io = "none"}};
   Options *o = &p.o;

@@ -157,7 +157,7 @@ static void dense(Kernel *k) {
     m[i] = below(4) ? (int64_t)number(bits) : 0;
   for (int i = 0; i < cols; i++)
     bias[i] = number(bits + 2);
-  hir_mcm(k, rows, cols, m, x, below(2) ? bias : NULL, y, &(McmOptions){.max_depth_extra = below(4) - 1});
+  hir_mcm(k, rows, cols, m, x, below(2) ? bias : NULL, y, &(McmOptions){.max_depth_extra = below(4) - 1, .searches = between(1, 8)});
   for (int i = 0; i < cols; i++) {
     int v = below(2) ? hir_max(k, y[i], hir_const(k, 0)) : y[i];
     put(below(4) ? quant(k, v, between(2, width / 2)) : y[i]);

@@ -75,7 +75,7 @@ begin
   begin
     if rising_edge(clk) then
       -- fc1: MatMul
-      v2 := shift_left(resize(r0_x_0, 8), 1) + r0_x_1;
+      v2 := r0_x_1 + shift_left(resize(r0_x_0, 8), 1);
 
       -- registers
       r1_x_1 <= r0_x_1;

@@ -35,8 +35,9 @@ architecture rtl of decision is
 
   signal r0_x_0, r0_x_1 : signed(7 downto 0);
 
-  signal r1_x_0, r1_x_1 : signed(7 downto 0);
-  signal r1_v9 : signed(9 downto 0);
+  signal r1_v17 : unsigned(0 downto 0);
+  signal r1_v8 : signed(9 downto 0);
+  signal r1_v18 : signed(14 downto 0);
 
 begin
 
@@ -60,48 +61,49 @@ begin
     end if;
   end process p_s0_input;
 
-  p_s1_fc1 : process (clk)
-    variable v9 : signed(9 downto 0);
-  begin
-    if rising_edge(clk) then
-      -- fc1: MatMul
-      v9 := shift_left(resize(r0_x_0, 10), 1) + r0_x_1;
-
-      -- registers
-      r1_x_0 <= r0_x_0;
-      r1_x_1 <= r0_x_1;
-      r1_v9 <= v9;
-    end if;
-  end process p_s1_fc1;
-
-  p_s2_fc1_decide : process (clk)
-    variable v17, v19, v21 : unsigned(0 downto 0);
-    variable decide_0 : unsigned(1 downto 0);
-    variable v12 : signed(9 downto 0);
+  p_s1_fc1_decide : process (clk)
+    variable v17 : unsigned(0 downto 0);
+    variable v9 : signed(8 downto 0);
+    variable v8 : signed(9 downto 0);
     variable v10 : signed(10 downto 0);
     variable v18 : signed(14 downto 0);
   begin
     if rising_edge(clk) then
       -- fc1: MatMul
-      v10 := shift_left(resize(r1_x_1, 11), 2) - r1_v9;
-      v12 := r1_x_0 - shift_left(resize(r1_x_1, 10), 1);
+      v8 := r0_x_0 - shift_left(resize(r0_x_1, 10), 1);
+      v9 := -resize(r0_x_1, 9);
+      v10 := v9 - shift_left(resize(v8, 11), 1);
       -- decide: ArgMax
-      if shift_left(resize(r1_x_0, 12), 4) < shift_left(resize(v10, 15), 4) then
+      if shift_left(resize(r0_x_0, 12), 4) < shift_left(resize(v10, 15), 4) then
         v17 := "1";
       else
         v17 := "0";
       end if;
-      if shift_left(resize(r1_x_0, 12), 4) < shift_left(resize(v10, 15), 4) then
+      if shift_left(resize(r0_x_0, 12), 4) < shift_left(resize(v10, 15), 4) then
         v18 := shift_left(resize(v10, 15), 4);
       else
-        v18 := shift_left(resize(r1_x_0, 15), 4);
+        v18 := shift_left(resize(r0_x_0, 15), 4);
       end if;
-      if v17(0) = '1' then
+
+      -- registers
+      r1_v8 <= v8;
+      r1_v17 <= v17;
+      r1_v18 <= v18;
+    end if;
+  end process p_s1_fc1_decide;
+
+  p_s2_decide : process (clk)
+    variable v19, v21 : unsigned(0 downto 0);
+    variable decide_0 : unsigned(1 downto 0);
+  begin
+    if rising_edge(clk) then
+      -- decide: ArgMax
+      if r1_v17(0) = '1' then
         v19 := to_unsigned(1, 1);
       else
         v19 := (others => '0');
       end if;
-      if v18 < shift_left(resize(v12, 13), 3) then
+      if r1_v18 < shift_left(resize(r1_v8, 13), 3) then
         v21 := "1";
       else
         v21 := "0";
@@ -115,6 +117,6 @@ begin
       -- outputs
       out_data(1 downto 0) <= std_logic_vector(decide_0);
     end if;
-  end process p_s2_fc1_decide;
+  end process p_s2_decide;
 
 end architecture rtl;

@@ -36,7 +36,7 @@ architecture rtl of dense is
   signal r0_x_0, r0_x_1, r0_x_2 : signed(7 downto 0);
 
   signal r1_relu1_0 : unsigned(6 downto 0);
-  signal r1_v20 : unsigned(8 downto 0);
+  signal r1_v19 : unsigned(8 downto 0);
 
 begin
 
@@ -63,49 +63,48 @@ begin
 
   p_s1_fc1_relu1 : process (clk)
     variable relu1_0 : unsigned(6 downto 0);
-    variable v17, v20 : unsigned(8 downto 0);
-    variable v4, v8, v9, v16 : signed(9 downto 0);
-    variable v19 : signed(10 downto 0);
-    variable v10 : signed(11 downto 0);
-    variable v13 : signed(12 downto 0);
-    variable v6, v12, v14 : signed(13 downto 0);
-    variable fc1_0 : signed(14 downto 0);
+    variable v16, v19 : unsigned(8 downto 0);
+    variable v9 : unsigned(10 downto 0);
+    variable v4, v6 : signed(8 downto 0);
+    variable v15 : signed(9 downto 0);
+    variable v7, v10, v18 : signed(10 downto 0);
+    variable v12 : signed(11 downto 0);
+    variable v11, v13 : signed(12 downto 0);
     variable fc1_1 : signed(15 downto 0);
   begin
     if rising_edge(clk) then
       -- fc1: Gemm
-      v4 := shift_left(resize(r0_x_0, 10), 2) - r0_x_0;
-      v6 := to_signed(528, 14) - shift_left(resize(r0_x_2, 14), 5);
-      fc1_0 := shift_left(resize(v4, 15), 4) + v6;
-      v8 := r0_x_1 - shift_left(resize(r0_x_0, 10), 1);
-      v9 := shift_left(resize(r0_x_1, 10), 2) - r0_x_1;
-      v10 := r0_x_2 + shift_left(resize(r0_x_2, 12), 3);
-      v12 := shift_left(resize(r0_x_2, 14), 5) - 1264;
-      v13 := v8 + shift_left(resize(v9, 13), 3);
-      v14 := v12 - v10;
-      fc1_1 := shift_left(resize(v13, 16), 2) + v14;
+      v4 := resize(r0_x_0, 9) - r0_x_2;
+      v6 := resize(r0_x_0, 9) + 33;
+      v7 := v6 + shift_left(resize(v4, 11), 1);
+      v9 := unsigned(resize(r0_x_2, 11)) + 1264;
+      v10 := r0_x_1 - shift_left(resize(r0_x_1, 11), 3);
+      v11 := signed(resize(v9, 13)) + shift_left(resize(v4, 13), 3);
+      v12 := r0_x_2 + shift_left(resize(r0_x_1, 12), 3);
+      v13 := v10 + shift_left(resize(v12, 13), 2);
+      fc1_1 := shift_left(resize(v13, 16), 2) - v11;
       -- relu1: Relu
-      v16 := fc1_0(14 downto 5);
-      if v16(9) = '1' then
-        v17 := (others => '0');
+      v15 := v7(10 downto 1);
+      if v15(9) = '1' then
+        v16 := (others => '0');
       else
-        v17 := unsigned(v16(8 downto 0));
+        v16 := unsigned(v15(8 downto 0));
       end if;
-      if v17(8 downto 7) /= 0 then
+      if v16(8 downto 7) /= 0 then
         relu1_0 := to_unsigned(127, 7);
       else
-        relu1_0 := v17(6 downto 0);
+        relu1_0 := v16(6 downto 0);
       end if;
-      v19 := fc1_1(15 downto 5);
-      if v19(10) = '1' then
-        v20 := (others => '0');
+      v18 := fc1_1(15 downto 5);
+      if v18(10) = '1' then
+        v19 := (others => '0');
       else
-        v20 := unsigned(v19(8 downto 0));
+        v19 := unsigned(v18(8 downto 0));
       end if;
 
       -- registers
       r1_relu1_0 <= relu1_0;
-      r1_v20 <= v20;
+      r1_v19 <= v19;
     end if;
   end process p_s1_fc1_relu1;
 
@@ -114,10 +113,10 @@ begin
   begin
     if rising_edge(clk) then
       -- relu1: Relu
-      if r1_v20(8 downto 7) /= 0 then
+      if r1_v19(8 downto 7) /= 0 then
         relu1_1 := to_unsigned(127, 7);
       else
-        relu1_1 := r1_v20(6 downto 0);
+        relu1_1 := r1_v19(6 downto 0);
       end if;
 
       -- outputs

@@ -40,7 +40,7 @@ architecture rtl of residual is
   signal r0_x_0, r0_x_1, r0_x_2, r0_x_3 : signed(4 downto 0);
 
   signal r1_x_2, r1_x_3 : signed(4 downto 0);
-  signal r1_v11, r1_v16 : signed(9 downto 0);
+  signal r1_v10, r1_v15 : signed(9 downto 0);
 
 begin
 
@@ -67,41 +67,40 @@ begin
   end process p_s0_input;
 
   p_s1_gate_fc1_join : process (clk)
-    variable v6, v7, v9 : signed(6 downto 0);
+    variable v6, v7 : signed(6 downto 0);
     variable fc1_0 : signed(8 downto 0);
-    variable gate_0, gate_1, v11, v16 : signed(9 downto 0);
+    variable gate_0, gate_1, v10, v15 : signed(9 downto 0);
   begin
     if rising_edge(clk) then
       -- gate: Mul
       gate_0 := r0_x_0 * r0_x_2;
       gate_1 := r0_x_1 * r0_x_3;
       -- fc1: MatMul
-      v6 := shift_left(resize(r0_x_0, 7), 2) - r0_x_0;
-      v7 := shift_left(resize(r0_x_1, 7), 2) - r0_x_1;
-      fc1_0 := shift_left(resize(v6, 9), 1) + v7;
-      v9 := r0_x_1 - shift_left(resize(r0_x_0, 7), 1);
+      v6 := shift_left(resize(r0_x_0, 7), 1) + r0_x_1;
+      v7 := r0_x_1 - shift_left(resize(r0_x_0, 7), 1);
+      fc1_0 := shift_left(resize(v6, 9), 2) - v6;
       -- join: Add
-      v11 := gate_0 + fc1_0;
-      v16 := gate_1 + shift_left(resize(v9, 10), 2);
+      v10 := gate_0 + fc1_0;
+      v15 := gate_1 + shift_left(resize(v7, 10), 2);
 
       -- registers
       r1_x_2 <= r0_x_2;
       r1_x_3 <= r0_x_3;
-      r1_v11 <= v11;
-      r1_v16 <= v16;
+      r1_v10 <= v10;
+      r1_v15 <= v15;
     end if;
   end process p_s1_gate_fc1_join;
 
   p_s2_join : process (clk)
     variable join_0, join_1 : signed(4 downto 0);
-    variable v13, v17 : signed(9 downto 0);
+    variable v12, v16 : signed(9 downto 0);
   begin
     if rising_edge(clk) then
       -- join: Add
-      v13 := r1_v11 + 2;
-      join_0 := v13(6 downto 2);
-      v17 := r1_v16 + 2;
-      join_1 := v17(6 downto 2);
+      v12 := r1_v10 + 2;
+      join_0 := v12(6 downto 2);
+      v16 := r1_v15 + 2;
+      join_1 := v16(6 downto 2);
 
       -- outputs
       out_data(4 downto 0) <= std_logic_vector(join_0);

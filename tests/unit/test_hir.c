@@ -569,7 +569,7 @@ static void matrices(void **state) {
       m[i] = below(4) ? (int64_t)between(-((i128)1 << bits), (i128)1 << bits) : 0;
     for (int i = 0; i < cols; i++)
       bias[i] = between(-5000, 5000);
-    McmOptions opt = {number % 4 == 3 ? -1 : number % 4};
+    McmOptions opt = {number % 4 == 3 ? -1 : number % 4, 1 + number % 3};
     hir_mcm(k, rows, cols, m, x, number % 5 ? bias : NULL, y, &opt);
     k->n_out = k->cap_out = cols, k->out = mem_array((size_t)cols, sizeof(int));
     k->n_in = rows;
