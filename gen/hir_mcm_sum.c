@@ -4,9 +4,8 @@
  *
  * An adder costs from the higher lowest bit of its operands (below it the other passes through) to the top of its result. So the pair whose
  * result ends lowest is joined first (Huffman's rule with top bits for weights): 5 % fewer bits than the cheapest adder first, and within 1
- * % of the best of 100 random orders. Signs: in a difference the operand that lies lower is the minuend, as its low bits pass, and the
- * result may be the negative; one positive term is kept so that the last result is not. Depth: pairs are joined only while the load of the
- * column (McmColumn) lets the rest be joined in time.
+ * % of the best of 100 random orders. Signs follow when the tree stands, by dynamic programming: every sum in it may be its negative.
+ * Depth: pairs are joined only while the load of the column (McmColumn) lets the rest be joined in time.
  */
 #include "hir_mcm.h"
 
@@ -16,7 +15,6 @@ typedef struct {
   McmGraph *g;
   McmTerm *t; /* the first n_active may be joined; the others follow by rising top */
   int n, n_active;
-  int positive; /* terms */
   uint64_t load, limit;
   uint64_t random;         /* 0: no noise */
   int key[WINDOW][WINDOW]; /* [i][j], i < j: top and bits of the sum; NEVER: too deep */
@@ -41,20 +39,18 @@ typedef struct {
   bool minus, neg;
 } Plan;
 
-static Plan plan(const Sum *s, McmTerm a, McmTerm b) {
+static Plan plan(McmTerm a, McmTerm b) {
   if (b.shift < a.shift || (b.shift == a.shift && a.neg && !b.neg)) {
     McmTerm t = a;
     a = b, b = t;
   }
-  if (a.neg && !b.neg && s->positive < 2) /* would leave none */
-    return (Plan){b.node, b.shift - a.shift, a.node, 0, a.shift, true, false};
   return (Plan){a.node, 0, b.node, b.shift - a.shift, a.shift, a.neg != b.neg, a.neg};
 }
 
 static int pair_key(Sum *s, McmTerm a, McmTerm b) {
   if (load_after(s, a, b) > s->limit)
     return NEVER;
-  Plan p = plan(s, a, b);
+  Plan p = plan(a, b);
   McmJoin j = mcm_join(s->g, p.first, p.s1, p.second, p.s2, p.minus);
   int key = (j.width + p.low) * 256;
   if (s->random) {
@@ -103,11 +99,8 @@ static McmTerm join_all(Sum *s) {
     if (best == NEVER)
       shallowest(s, &bi, &bj);
     McmTerm a = s->t[bi], b = s->t[bj];
-    Plan p = plan(s, a, b);
+    Plan p = plan(a, b);
     s->load = load_after(s, a, b);
-    int positive = s->positive - !a.neg - !b.neg + !p.neg;
-    bool again = s->positive >= 2 && positive < 2; /* plans change */
-    s->positive = positive;
     s->t[bi] = (McmTerm){mcm_node(g, p.first, p.s1, p.second, p.s2, p.minus), p.low, p.neg};
     /* the last active takes the free place; the next in line becomes active */
     s->n--;
@@ -124,15 +117,10 @@ static McmTerm join_all(Sum *s) {
     }
     bool entered = bj <= from && from < s->n;
     s->n_active = s->n < WINDOW ? s->n : WINDOW;
-    if (again)
-      for (int i = 0; i < s->n_active; i++)
-        fill_keys(s, i);
-    else {
-      if (bi < s->n_active)
-        fill_keys(s, bi);
-      if (entered)
-        fill_keys(s, from);
-    }
+    if (bi < s->n_active)
+      fill_keys(s, bi);
+    if (entered)
+      fill_keys(s, from);
   }
   return s->t[0];
 }
@@ -177,10 +165,100 @@ static void make_positive(Sum *s) {
     s->load += unit(g, t->node);
   t->node = copy ? negated(g, t->node, true, &least) : mcm_negation(g, t->node);
   t->neg = false;
-  s->positive = 1;
 }
 
-static McmTerm sum_terms(McmGraph *g, const McmColumn *c, uint64_t random, McmTerm *scratch) {
+/* ---- signs ---- */
+
+enum { AS_ADD, AS_A_LESS_B, AS_B_LESS_A, IMPOSSIBLE = 1 << 28 };
+
+typedef struct {
+  int cost[2]; /* bits of the tree below when the node holds its value, and when it holds the negative */
+  uint8_t how[2];
+} Signs;
+
+static bool is_constant(const McmNode *v) {
+  return v->a < 0 && v->lo == v->hi;
+}
+
+static void negate_constant(McmNode *v) {
+  v->lo = v->hi = v->constant = -v->constant;
+  v->width = mcm_width(v->lo, v->hi);
+}
+
+static int leaf_cost(const McmGraph *g, int node, bool negative) {
+  return negative && !is_constant(&g->v[node]) ? IMPOSSIBLE : 0;
+}
+
+/* Of the nodes from `first` on, a tree whose root is `root`, chooses which hold their negatives: the fewest bits. A sum of two is done with
+ * one operand at least of its own sign: the minuend, whose low bits pass when it lies lower. */
+static McmTerm choose_signs(McmGraph *g, int first, McmTerm root) {
+  int n = root.node - first + 1;
+  if (n < 1)
+    return root;
+  Signs *d = mcm_alloc(g->forms, (size_t)n, sizeof *d);
+  bool *negative = mcm_zeroed(g->forms, (size_t)n, sizeof *negative);
+  for (int i = 0; i < n; i++) {
+    const McmNode *v = &g->v[first + i];
+    if (v->b < 0) {
+      d[i].cost[0] = v->width, d[i].cost[1] = IMPOSSIBLE;
+      continue;
+    }
+    for (int s = 0; s < 2; s++) {
+      int width = s ? mcm_width(-v->hi, -v->lo) : v->width, best = 2 * IMPOSSIBLE;
+      for (int how = AS_ADD; how <= AS_B_LESS_A; how++) {
+        bool na = s ^ (how == AS_B_LESS_A), nb = s ^ v->minus ^ (how == AS_A_LESS_B);
+        int pass = how == AS_ADD ? v->sa + v->sb : how == AS_A_LESS_B ? v->sb : v->sa, cost = width > pass + 1 ? width - pass : 1;
+        cost += v->a >= first ? d[v->a - first].cost[na] : leaf_cost(g, v->a, na);
+        cost += v->b >= first ? d[v->b - first].cost[nb] : leaf_cost(g, v->b, nb);
+        if (cost < best)
+          best = cost, d[i].how[s] = (uint8_t)how;
+      }
+      d[i].cost[s] = best < IMPOSSIBLE ? best : IMPOSSIBLE;
+    }
+  }
+  negative[n - 1] = d[n - 1].cost[root.neg] <= d[n - 1].cost[!root.neg] + g->v[root.node].width ? root.neg : !root.neg;
+  root.neg ^= negative[n - 1];
+  for (int i = n - 1; i >= 0; i--) {
+    McmNode *v = &g->v[first + i];
+    if (v->b < 0)
+      continue;
+    bool s = negative[i];
+    int how = d[i].how[s], op[2] = {v->a, v->b}, pass = how == AS_ADD ? v->sa + v->sb : how == AS_A_LESS_B ? v->sb : v->sa;
+    bool neg[2] = {s ^ (how == AS_B_LESS_A), s ^ v->minus ^ (how == AS_A_LESS_B)};
+    for (int j = 0; j < 2; j++)
+      if (op[j] >= first) {
+        negative[op[j] - first] = neg[j];
+      } else if (neg[j]) { /* a constant, which this sum alone reads */
+        negate_constant(&g->v[op[j]]);
+      }
+    if (s) {
+      i128 lo = v->lo;
+      v->lo = -v->hi, v->hi = -lo, v->constant = -v->constant;
+      v->width = mcm_width(v->lo, v->hi);
+    }
+    v->minus = how != AS_ADD;
+    if (how == AS_B_LESS_A) {
+      int a = v->a, sa = v->sa;
+      v->a = v->b, v->sa = v->sb, v->b = a, v->sb = sa;
+    }
+    g->bits -= v->bits;
+    v->bits = v->width > pass + 1 ? v->width - pass : 1;
+    g->bits += v->bits;
+  }
+  return root;
+}
+
+static McmTerm sum_terms(McmGraph *g, McmColumn *c, uint64_t random, McmTerm *scratch) {
+  int first = g->n, positive = 0, constant = -1;
+  for (int i = 0; i < c->n; i++) {
+    McmNode *v = &g->v[c->t[i].node];
+    if (is_constant(v)) {
+      constant = i;
+      if (v->constant < 0) /* as it may stand after an earlier try */
+        negate_constant(v), c->t[i].neg = !c->t[i].neg;
+    }
+    positive += !c->t[i].neg || is_constant(v);
+  }
   Sum s = {.g = g, .t = scratch, .n = c->n, .load = c->load, .limit = c->limit, .random = random};
   memcpy(scratch, c->t, (size_t)c->n * sizeof *scratch);
   for (int i = 1; i < s.n; i++) { /* by rising top */
@@ -190,11 +268,12 @@ static McmTerm sum_terms(McmGraph *g, const McmColumn *c, uint64_t random, McmTe
       s.t[j] = s.t[j - 1];
     s.t[j] = t;
   }
-  for (int i = 0; i < s.n; i++)
-    s.positive += !s.t[i].neg;
-  if (!s.positive)
+  if (!positive)
     make_positive(&s);
-  return join_all(&s);
+  McmTerm sum = choose_signs(g, first, join_all(&s));
+  if (constant >= 0 && g->v[c->t[constant].node].constant < 0)
+    c->t[constant].neg = !c->t[constant].neg;
+  return sum;
 }
 
 static void add_constant(McmGraph *g, McmColumn *c, i128 bias) {

@@ -64,12 +64,11 @@ begin
   p_s1_fc1_relu1 : process (clk)
     variable relu1_0 : unsigned(6 downto 0);
     variable v16, v19 : unsigned(8 downto 0);
-    variable v9 : unsigned(10 downto 0);
-    variable v4, v6 : signed(8 downto 0);
-    variable v15 : signed(9 downto 0);
-    variable v7, v10, v18 : signed(10 downto 0);
-    variable v12 : signed(11 downto 0);
-    variable v11, v13 : signed(12 downto 0);
+    variable v4, v6, v10 : signed(8 downto 0);
+    variable v12, v15 : signed(9 downto 0);
+    variable v7, v9, v18 : signed(10 downto 0);
+    variable v13 : signed(11 downto 0);
+    variable v11 : signed(12 downto 0);
     variable fc1_1 : signed(15 downto 0);
   begin
     if rising_edge(clk) then
@@ -77,12 +76,12 @@ begin
       v4 := resize(r0_x_0, 9) - r0_x_2;
       v6 := resize(r0_x_0, 9) + 33;
       v7 := v6 + shift_left(resize(v4, 11), 1);
-      v9 := unsigned(resize(r0_x_2, 11)) + 1264;
-      v10 := r0_x_1 - shift_left(resize(r0_x_1, 11), 3);
-      v11 := signed(resize(v9, 13)) + shift_left(resize(v4, 13), 3);
-      v12 := r0_x_2 + shift_left(resize(r0_x_1, 12), 3);
-      v13 := v10 + shift_left(resize(v12, 13), 2);
-      fc1_1 := shift_left(resize(v13, 16), 2) - v11;
+      v9 := shift_left(resize(r0_x_1, 11), 2) - r0_x_2;
+      v10 := resize(r0_x_2, 9) - 79;
+      v11 := v9 + shift_left(resize(v10, 13), 4);
+      v12 := r0_x_1 - shift_left(resize(r0_x_1, 10), 2);
+      v13 := v4 + shift_left(resize(v12, 12), 2);
+      fc1_1 := v11 - shift_left(resize(v13, 16), 3);
       -- relu1: Relu
       v15 := v7(10 downto 1);
       if v15(9) = '1' then
