@@ -323,7 +323,8 @@ void hir_mcm(Kernel *k, int rows, int cols, const int64_t *m, const int *x, cons
     p.depth = least_depth(&n) + opt->max_depth_extra;
   if (p.depth > 60)
     p.depth = -1;
-  int searches = opt->searches < 1 ? 1 : opt->searches < STRATEGIES ? opt->searches : STRATEGIES;
+  bool small = n.rows * n.cols <= 256; /* all of them take no time */
+  int searches = opt->searches < 1 ? 1 : opt->searches < STRATEGIES && !small ? opt->searches : STRATEGIES;
   McmPool shared = {0};
   p.links = mcm_links(&shared, &p);
   Race r = {.p = &p, .n = searches, .lock = PTHREAD_MUTEX_INITIALIZER, .best_index = -1};
