@@ -94,7 +94,8 @@ static CSum join(const CSum *a, const CSum *b, int *col, int cols) {
 
 /* Four rows share the loads of their columns when the zeros that fill them up are few. */
 static void pack_sums(CPlan *p) {
-  qsort(p->sum, (size_t)p->n_sums, sizeof *p->sum, compare_sums);
+  if (p->n_sums)
+    qsort(p->sum, (size_t)p->n_sums, sizeof *p->sum, compare_sums);
   int n = 0, *col = mem_array(2 * (size_t)p->n + 2, sizeof *col);
   for (int i = 0; i < p->n_sums;) {
     CSum s[SUM_ROWS] = {p->sum[i]};
