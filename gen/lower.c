@@ -254,6 +254,7 @@ Kernel *lower_graph(const Graph *g, const Options *o, const Config *config) {
       add_layer(l, n, n->out[0]);
   }
   l->k->cur_layer = -1;
-  lower_outputs(l);
+  if (!diag_errors())
+    lower_outputs(l);
   return l->k;
 }

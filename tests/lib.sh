@@ -7,6 +7,7 @@ ROOT=$PWD
 BUILD=${BUILD:-build}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
 export BUILD
+unset MAKELEVEL MAKEFLAGS # a script calls make as a user does
 NNGEN=${NNGEN:-$BUILD/nngen}
 PY=$BUILD/venv/bin/python
 [ -x "$PY" ] || PY=$ROOT/build/venv/bin/python

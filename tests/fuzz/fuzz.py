@@ -18,6 +18,7 @@ from onnx import TensorProto as T, helper as h
 from onnx.reference import ReferenceEvaluator
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+os.environ.pop("MAKELEVEL", None), os.environ.pop("MAKEFLAGS", None)  # as a user calls make
 import netgen
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
