@@ -326,6 +326,14 @@ int hir_mul(Kernel *k, int a, int b) {
   return put(k, value(HIR_MUL, a, b, -1, 0, l, h));
 }
 
+int hir_multiplier(Kernel *k, int a, int64_t c) {
+  int64_t most = c < 0 ? -(c + 1) : c;
+  if (is_const(k, a) || c == 0 || c == INT64_MIN || (most & (most - 1)) == 0)
+    return hir_mul(k, a, hir_const(k, c));
+  i128 p = mul_sat(lo(k, a), c), q = mul_sat(hi(k, a), c);
+  return put(k, value(HIR_MUL, a, hir_const(k, c), -1, 1, min2(p, q), max2(p, q)));
+}
+
 int hir_lt(Kernel *k, int a, int b) {
   if (hi(k, a) < lo(k, b))
     return hir_const(k, 1);
@@ -487,7 +495,7 @@ int hir_rebuild_value(Kernel *to, const HirValue *v, const int *map) {
   case HIR_SHR:
     return hir_shr(to, a, v->imm);
   case HIR_MUL:
-    return hir_mul(to, a, b);
+    return v->imm && is_const(to, b) ? hir_multiplier(to, a, (int64_t)lo(to, b)) : hir_mul(to, a, b);
   case HIR_LT:
     return hir_lt(to, a, b);
   case HIR_MUX:

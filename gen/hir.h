@@ -117,6 +117,8 @@ int hir_neg(Kernel *k, int a);
 int hir_shl(Kernel *k, int a, int n);
 int hir_shr(Kernel *k, int a, int n);
 int hir_mul(Kernel *k, int a, int b);
+/* a * c by a multiplier; hir_mul makes adders of it. */
+int hir_multiplier(Kernel *k, int a, int64_t c);
 int hir_lt(Kernel *k, int a, int b);
 int hir_mux(Kernel *k, int cond, int yes, int no);
 int hir_min(Kernel *k, int a, int b);
@@ -180,6 +182,9 @@ typedef struct {
 
 /* y[j] = bias[j] + sum over i of m[i*cols + j] * x[i], exact; x, y are values. bias may be NULL. */
 void hir_mcm(Kernel *k, int rows, int cols, const int64_t *m, const int *x, const i128 *bias, int *y, const McmOptions *opt);
+
+/* The same at once and unshared: signed digits added up in a balanced tree. */
+void hir_mcm_plain(Kernel *k, int rows, int cols, const int64_t *m, const int *x, const i128 *bias, int *y);
 
 /* hir_ternary.c: pairs of adders that are one three-input adder, where the family has them; before hir_pipeline. */
 void hir_ternary(Kernel *k);

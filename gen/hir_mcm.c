@@ -282,8 +282,8 @@ static void emit(Normal *n, const McmResult *r, int outputs, int *y) {
   }
 }
 
-/* For weights or inputs wider than the engine takes: digits added up in a balanced tree. */
-static void plain(Kernel *k, int rows, int cols, const int64_t *m, const int *x, const i128 *bias, int *y) {
+/* Also for weights or inputs wider than the engine takes. */
+void hir_mcm_plain(Kernel *k, int rows, int cols, const int64_t *m, const int *x, const i128 *bias, int *y) {
   int *t = mem_array((size_t)rows + 2, sizeof *t);
   for (int j = 0; j < cols; j++) {
     int n = 0;
@@ -310,7 +310,7 @@ void hir_mcm(Kernel *k, int rows, int cols, const int64_t *m, const int *x, cons
     fits &= bits_of(bias[j]) <= 110;
   }
   if (!fits || !merge_rows(&n, rows, cols, m, x)) {
-    plain(k, rows, cols, m, x, bias, y);
+    hir_mcm_plain(k, rows, cols, m, x, bias, y);
     return;
   }
   merge_columns(&n, cols);

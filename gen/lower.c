@@ -231,8 +231,8 @@ static void lower_outputs(Lower *l) {
   }
 }
 
-Kernel *lower_graph(const Graph *g, const Options *o, const Config *config) {
-  Lower low = {.g = g, .o = o, .config = config, .k = hir_new(o->top), .round = o->round, .overflow = o->overflow, .site = -1};
+static Kernel *lower_with(const Graph *g, const Options *o, const Config *config, DspPlan *dsp) {
+  Lower low = {.g = g, .o = o, .config = config, .k = hir_new(o->top), .dsp = dsp, .round = o->round, .overflow = o->overflow, .site = -1};
   Lower *l = &low;
   l->num = mem_array((size_t)g->n_tensors + 1, sizeof *l->num);
   lower_inputs(l);
@@ -257,4 +257,18 @@ Kernel *lower_graph(const Graph *g, const Options *o, const Config *config) {
   if (!diag_errors())
     lower_outputs(l);
   return l->k;
+}
+
+Kernel *lower_graph(const Graph *g, const Options *o, const Config *config) {
+  if (o->dsp == 0)
+    return lower_with(g, o, config, NULL);
+  DspPlan survey = {.survey = true};
+  if (o->dsp > 0) {
+    diag_set_quiet(true); /* the second time says it all again */
+    Kernel *k = lower_with(g, o, config, &survey);
+    diag_set_quiet(o->quiet);
+    if (diag_errors())
+      return k;
+  }
+  return lower_with(g, o, config, dsp_plan(o, &survey));
 }

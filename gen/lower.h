@@ -22,12 +22,20 @@ typedef struct {
   int frac; /* places that are kept */
 } Ahead;
 
+/* Which products with constants are multipliers. */
+typedef struct {
+  bool survey; /* collect the scores; nothing is decided, no adder graph is searched */
+  int *score, n, cap;
+  int floor, ties; /* multipliers: all with a higher score, and as many of this one */
+} DspPlan;
+
 struct Lower {
   const Graph *g;
   const Options *o;
   const Config *config;
   Kernel *k;
-  Num **num; /* by tensor id: elements; NULL before they are made */
+  DspPlan *dsp; /* NULL: adders only */
+  Num **num;    /* by tensor id: elements; NULL before they are made */
   /* of the node being lowered */
   const Node *node;
   LayerConfig lc;
@@ -78,6 +86,14 @@ int64_t quant_const(double c, Format f, Round round, Overflow overflow, bool *fi
 
 /* lower.c: the whole graph. Formats must be assigned (quant.h). */
 Kernel *lower_graph(const Graph *g, const Options *o, const Config *config);
+
+/* ---- lower_dsp.c ---- */
+
+/* From --dsp, and the scores of a survey when that is a number. */
+DspPlan *dsp_plan(const Options *o, DspPlan *survey);
+/* Takes the products that get a multiplier out of the matrix m[rows][cols] (their weights become 0) of a layer with inputs x. How many
+ * comes back; product[i] is a value to be added to column[i]; both have room for rows * cols. */
+int dsp_products(Lower *l, int rows, int cols, int64_t *m, const int *x, int *product, int64_t *column);
 
 /* ---- table.c: activation tables, correctly rounded by MPFR ---- */
 

@@ -73,7 +73,19 @@ static void const_product(Lower *l, int rows, int cols, const Num *x, const Num 
       extra[j] += (i128)1 << (frac - l->ahead.frac - 1);
     b[j] += extra[j];
   }
-  hir_mcm(k, rows, cols, m, xv, b, yv, mcm_options(l));
+  int *product = mem_array((size_t)rows * (size_t)cols + 1, sizeof *product);
+  int64_t *column = mem_array((size_t)rows * (size_t)cols + 1, sizeof *column);
+  int n = dsp_products(l, rows, cols, m, xv, product, column);
+  if (n) { /* more inputs of the matrix, each of one column */
+    m = memcpy(mem_array((size_t)(rows + n) * (size_t)cols, sizeof *m), m, (size_t)rows * (size_t)cols * sizeof *m);
+    xv = memcpy(mem_array((size_t)(rows + n), sizeof *xv), xv, (size_t)rows * sizeof *xv);
+    for (int i = 0; i < n; i++)
+      xv[rows + i] = product[i], m[(size_t)(rows + i) * (size_t)cols + (size_t)column[i]] = 1;
+  }
+  if (l->dsp && l->dsp->survey)
+    hir_mcm_plain(k, rows, cols, m, xv, b, yv);
+  else
+    hir_mcm(k, rows + n, cols, m, xv, b, yv, mcm_options(l));
   for (int j = 0; j < cols; j++)
     y[j] = (Num){hir_add(k, yv[j], hir_const(k, -extra[j]), 0), frac};
 }

@@ -101,6 +101,9 @@ static void set_depth(Parse *p, const char *a) {
     whole(p, a, -1, 1000);
   p->o.depth = a;
 }
+static void set_dsp(Parse *p, const char *a) {
+  p->o.dsp = !strcmp(a, "none") ? 0 : !strcmp(a, "auto") ? -1 : (int)whole(p, a, 0, 1000000);
+}
 static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }

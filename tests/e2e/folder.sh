@@ -118,3 +118,15 @@ installed() { make -s install DESTDIR="$WORK/root" PREFIX=/usr BUILD="$BUILD" &&
 check folder.install installed
 moved() { mkdir "$WORK/alone" && cp "$NNGEN" models/ch1.onnx "$WORK/alone" && (cd "$WORK/alone" && ./nngen ch1.onnx -q && make -s -C ch1_nngen check); }
 check folder.binary_stands_alone moved
+
+# ---- multipliers within their budget ----
+total() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["totals"][sys.argv[2]])' "$1/report.json" "$2"; }
+budget() {
+  local n
+  for n in 0 1 5 20; do
+    "$NNGEN" models/ch1.onnx --q=16,6 --data=models/data/ch1_x.npy -q --dsp=$n -o "$WORK/dsp" || return 1
+    [ "$(total "$WORK/dsp" mults)" -eq $n ] || { echo "--dsp=$n: $(total "$WORK/dsp" mults) multipliers"; return 1; }
+    make -s -C "$WORK/dsp" check sim || return 1
+  done
+}
+check folder.dsp_budget budget

@@ -568,6 +568,12 @@ def options(net):
          f"--clock={net.pick('5', '5', '2', '1', '10', '1000')}"]
     if net.chance(.1):
         o.append(f"--depth={net.pick('min', '0', '-1', '4')}")
+    if net.chance(.3):
+        o.append(f"--family={net.pick('xilinx7', 'ultrascale', 'agilex', 'stratix10', 'ecp5', 'ice40')}")
+    if net.chance(.1):
+        o.append(f"--dsp={net.pick('auto', '1', '7', '100')}")
+    if net.chance(.1):
+        o.append(f"--effort={net.pick('1', '8')}")
     if net.chance(.07):
         o.append(f"--prune={net.pick('0.1', '0.5', '1')}")
     if net.chance(.07):
