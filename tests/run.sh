@@ -19,6 +19,7 @@ fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0
 kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
+graphs-fast|100|tests/e2e/graphs.sh fast
 reject|60|tests/reject/run.sh
 folder|60|tests/e2e/folder.sh
 golden|60|tests/golden/run.sh
@@ -35,6 +36,7 @@ fuzz-2|900|tests/fuzz/run.sh 3001 700 20 4
 kernels|600|tests/fuzz/kernels.sh 1001 150 30 4
 exported|900|tests/e2e/exported.sh all
 kept|600|tests/fuzz/run.sh kept
+graphs|600|tests/e2e/graphs.sh full
 standards|600|tests/e2e/standards.sh full
 bench-fails|400|tests/e2e/bench_fails.sh full
 bench2|400|tests/e2e/test_bench_fails.sh full
