@@ -116,7 +116,7 @@ static void layer_comment(Buf *b, const Hls *h, int layer) {
 static void core(Buf *b, Hls *h) {
   const Kernel *k = h->k;
   int layer = -1;
-  buf_printf(b, "\n/* All of the network. */\nstatic void %s_core(%s) {\n#ifdef __SYNTHESIS__\n", h->d->top, array_parameters(h));
+  buf_printf(b, "\n/* All of the network. */\nstatic void core(%s) {\n#ifdef __SYNTHESIS__\n", array_parameters(h));
   buf_printf(b, "#pragma HLS %s\n#endif\n", io_is(h, "axilite") ? "INLINE off\n#pragma HLS PIPELINE II=1" : "INLINE");
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
@@ -154,7 +154,7 @@ static void wrapper_none(Buf *b, const Hls *h) {
   buf_printf(b, "\n%s {\n#ifdef __SYNTHESIS__\n", prototype(h));
   pragma_each(b, h, "INTERFACE ap_none port=", "INTERFACE ap_none port=");
   pragma_each(b, h, "ARRAY_PARTITION variable=", "ARRAY_PARTITION variable=");
-  buf_printf(b, "#pragma HLS PIPELINE II=1\n#endif\n  %s_core(%s);\n}\n", h->d->top, arguments(h, "", ""));
+  buf_printf(b, "#pragma HLS PIPELINE II=1\n#endif\n  %s_hls::core(%s);\n}\n", h->d->top, arguments(h, "", ""));
 }
 
 /* The bus brings one element at a time: copies, so that the network sees all of them at once. */
@@ -167,7 +167,7 @@ static void wrapper_axilite(Buf *b, const Hls *h) {
   buf_puts(b, "#endif\n");
   for (int i = 0; i < h->k->n_in_ports; i++)
     buf_printf(b, "  for (int i = 0; i < %d; i++)\n    x.in%d[i] = in%d[i];\n", h->k->in_port[i].n, i, i);
-  buf_printf(b, "  %s_core(%s);\n", top, arguments(h, "x.", "y."));
+  buf_printf(b, "  %s_hls::core(%s);\n", top, arguments(h, "x.", "y."));
   for (int i = 0; i < h->k->n_out_ports; i++)
     buf_printf(b, "  for (int i = 0; i < %d; i++)\n    out%d[i] = y.out%d[i];\n", h->k->out_port[i].n, i, i);
   buf_puts(b, "}\n");
@@ -181,7 +181,7 @@ static void wrapper_axis(Buf *b, const Hls *h) {
   buf_puts(
       b,
       "#pragma HLS AGGREGATE variable=in compact=bit\n#pragma HLS AGGREGATE variable=out compact=bit\n#pragma HLS PIPELINE II=1\n#endif\n");
-  buf_printf(b, "  const %s_in x = in.read();\n  %s_out y;\n  %s_core(%s);\n  out.write(y);\n}\n#endif\n", top, top, top,
+  buf_printf(b, "  const %s_in x = in.read();\n  %s_out y;\n  %s_hls::core(%s);\n  out.write(y);\n}\n#endif\n", top, top, top,
              arguments(h, "x.", "y."));
 }
 
@@ -190,19 +190,7 @@ static void short_names(Buf *b, const Hls *h) {
   for (int s = 1; s >= 0; s--)
     for (int w = 1; w < HIR_MAX_WIDTH + 8; w++)
       if (h->used[s][w])
-        buf_printf(b, "typedef %s_hls::%c<%d> %c%d;\n", h->d->top, s ? 'S' : 'U', w, s ? 's' : 'u', w);
-}
-
-static bool calls(const char *body, const char *function) {
-  return strstr(body, function) != NULL;
-}
-
-static void using_names(Buf *b, const Hls *h, const char *body) {
-  static const char *const f[][2] = {{"shl", "shl("},      {"wide", "wide<"},     {"mul", "mul<"},
-                                     {"index", "[index("}, {"wrap_s", "wrap_s<"}, {"wrap_u", "wrap_u<"}};
-  for (size_t i = 0; i < sizeof f / sizeof *f; i++)
-    if (calls(body, f[i][1]))
-      buf_printf(b, "using %s_hls::%s;\n", h->d->top, f[i][0]);
+        buf_printf(b, "typedef %c<%d> %c%d;\n", s ? 'S' : 'U', w, s ? 's' : 'u', w);
 }
 
 static void design(Buf *b, Hls *h) {
@@ -212,11 +200,12 @@ static void design(Buf *b, Hls *h) {
   buf_printf(b,
              "/* %s.cpp - the network of %s.h. Made by nngen %s from %s. Do not edit: run nngen again.\n *\n * sN and uN are integers of "
              "exactly N bits. "
-             "Operands are converted to a type that holds the exact result first.\n */\n#include \"%s.h\"\n\n",
-             h->d->top, h->d->top, NNGEN_VERSION, source_of(h->d), h->d->top);
+             "Operands are converted to a type that holds the exact result first; add and sub are + and -.\n */\n#include \"%s.h\"\n\n"
+             "namespace %s_hls {\n",
+             h->d->top, h->d->top, NNGEN_VERSION, source_of(h->d), h->d->top, h->d->top);
   short_names(b, h);
-  using_names(b, h, body.s);
   buf_write(b, body.s, body.len);
+  buf_printf(b, "} // namespace %s_hls\n", h->d->top);
   if (io_is(h, "axis"))
     wrapper_axis(b, h);
   else if (io_is(h, "axilite"))

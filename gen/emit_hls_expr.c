@@ -85,14 +85,24 @@ static void operand_shifted(Buf *b, Hls *h, int value, int shift, HlsType t) {
     buf_printf(b, ", %d)", shift);
 }
 
+/* An operand whose type the callee converts from. */
+static void argument(Buf *b, Hls *h, int value) {
+  operand(b, h, value, type_of(h, value));
+}
+
 static void sum(Buf *b, Hls *h, const HirValue *v) {
   int sa = v->imm < 0 ? -v->imm : 0, sc = v->imm > 0 ? v->imm : 0;
   HlsType t = hull(hls_type_of(v), hull(shifted(type_of(h, v->arg[0]), sa), shifted(type_of(h, v->arg[1]), sc)));
+  bool swap = sa > 0;
   if (v->op == HIR_SUB && !t.is_signed)
     t = as_signed(t);
-  operand_shifted(b, h, v->arg[0], sa, t);
-  buf_puts(b, v->op == HIR_SUB ? " - " : " + ");
-  operand_shifted(b, h, v->arg[1], sc, t);
+  buf_printf(b, "%s<%s>(", v->op == HIR_ADD ? "add" : swap ? "rsb" : "sub", hls_type(h, t));
+  argument(b, h, v->arg[swap]);
+  buf_puts(b, ", ");
+  argument(b, h, v->arg[!swap]);
+  if (v->imm)
+    buf_printf(b, ", %d", sa + sc);
+  buf_puts(b, ")");
 }
 
 static void shift_right(Buf *b, Hls *h, const HirValue *v) {
@@ -143,11 +153,11 @@ static void clamp(Buf *b, Hls *h, const HirValue *v) {
 }
 
 static void product(Buf *b, Hls *h, const HirValue *v) {
-  HlsType a = type_of(h, v->arg[0]), c = type_of(h, v->arg[1]), t = hull(hls_type_of(v), hull(a, c));
+  HlsType t = hull(hls_type_of(v), hull(type_of(h, v->arg[0]), type_of(h, v->arg[1])));
   buf_printf(b, "mul<%s>(", hls_type(h, t));
-  operand(b, h, v->arg[0], a);
+  argument(b, h, v->arg[0]);
   buf_puts(b, ", ");
-  operand(b, h, v->arg[1], c);
+  argument(b, h, v->arg[1]);
   buf_puts(b, ")");
 }
 
@@ -155,7 +165,6 @@ static void product(Buf *b, Hls *h, const HirValue *v) {
 static void products(Buf *b, Hls *h, const HlsSum *s, int from, int n, HlsType t) {
   if (n == 1) {
     HlsTerm e = s->term[from];
-    HlsType a = e.value < 0 ? t : type_of(h, e.value), c = type_of_const(e.c);
     if (e.value < 0) { /* the bias */
       constant(b, h, e.c, t);
       return;
@@ -165,15 +174,15 @@ static void products(Buf *b, Hls *h, const HlsSum *s, int from, int n, HlsType t
       return;
     }
     buf_printf(b, "mul<%s>(", hls_type(h, t));
-    operand(b, h, e.value, a);
+    argument(b, h, e.value);
     buf_puts(b, ", ");
-    constant(b, h, e.c, c);
+    constant(b, h, e.c, type_of_const(e.c));
     buf_puts(b, ")");
     return;
   }
-  buf_printf(b, "%s(", hls_type(h, t));
+  buf_printf(b, "add<%s>(", hls_type(h, t));
   products(b, h, s, from, n / 2, t);
-  buf_puts(b, " + ");
+  buf_puts(b, ", ");
   products(b, h, s, from + n / 2, n - n / 2, t);
   buf_puts(b, ")");
 }
