@@ -101,6 +101,9 @@ static void set_depth(Parse *p, const char *a) {
     whole(p, a, -1, 1000);
   p->o.depth = a;
 }
+static void set_random_vectors(Parse *p, const char *a) {
+  p->o.random_vectors = (size_t)whole(p, a, 0, 10000000);
+}
 static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
