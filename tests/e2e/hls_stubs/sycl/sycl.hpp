@@ -19,7 +19,7 @@ namespace ext {
 namespace intel {
 enum { fpga_emulator_selector_v };
 namespace experimental {
-template <int = 0> struct streaming_interface {};
+template <int = 0> inline constexpr int streaming_interface = 0;
 template <class Id, class T, int Capacity> struct pipe {
   static T read() {
     std::unique_lock<std::mutex> lock(mutex());
