@@ -79,7 +79,7 @@ static char *prototype(const Hls *h) {
 
 static bool uses_table(const Hls *h, int t) {
   for (int i = 0; i < h->k->n; i++)
-    if (h->needed[i] && h->k->v[i].op == HIR_LUT && h->k->v[i].imm == t)
+    if (h->needed[i] && !hls_is_const(h->k, i) && h->k->v[i].op == HIR_LUT && h->k->v[i].imm == t)
       return true;
   return false;
 }
@@ -116,14 +116,16 @@ static void layer_comment(Buf *b, const Hls *h, int layer) {
 static void core(Buf *b, Hls *h) {
   const Kernel *k = h->k;
   int layer = -1;
+  bool *port_read = mem_array((size_t)k->n_in_ports + 1, sizeof *port_read);
   buf_printf(b, "\n/* All of the network. */\nstatic void core(%s) {\n#ifdef __SYNTHESIS__\n", array_parameters(h));
   buf_printf(b, "#pragma HLS %s\n#endif\n", io_is(h, "axilite") ? "INLINE off\n#pragma HLS PIPELINE II=1" : "INLINE");
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
-    if (!h->needed[i] || v->op == HIR_CONST)
+    if (!h->needed[i] || hls_is_const(k, i))
       continue;
     if (v->op == HIR_IN) {
       int p = port_of(k->in_port, k->n_in_ports, v->imm);
+      port_read[p] = true;
       buf_printf(b, "  const %s %s = in%d[%d];\n", hls_type(h, hls_type_of(v)), h->names.name[i], p, v->imm - k->in_port[p].first);
       continue;
     }
@@ -131,11 +133,14 @@ static void core(Buf *b, Hls *h) {
       layer_comment(b, h, layer = v->layer);
     hls_statement(b, h, i);
   }
+  for (int p = 0; p < k->n_in_ports; p++)
+    if (!port_read[p])
+      buf_printf(b, "  (void)in%d;\n", p);
   for (int e = 0; e < k->n_out; e++) {
     const HirValue *v = &k->v[k->out[e]];
     int p = port_of(k->out_port, k->n_out_ports, e);
     buf_printf(b, "  out%d[%d] = ", p, e - k->out_port[p].first);
-    if (v->op == HIR_CONST)
+    if (hls_is_const(k, k->out[e]))
       buf_printf(b, "%s_out%d_t(%lldLL);\n", h->d->top, p, (long long)v->lo);
     else
       buf_printf(b, "%s;\n", h->names.name[k->out[e]]);
@@ -251,9 +256,7 @@ void emit_hls(const Design *d, Folder *f) {
   const Kernel *k = d->k;
   const char *top = d->top;
   vhdl_plan(&h.names, d);
-  h.needed = hir_live(k);
-  if (!strcmp(d->o->hls_mult, "tool"))
-    hls_plan_sums(&h);
+  hls_plan(&h, !strcmp(d->o->hls_mult, "tool"));
   Buf types = {0};
   port_types(&types, &h, "in", k->in_port, k->n_in_ports);
   buf_puts(&types, "\n");

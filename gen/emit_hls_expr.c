@@ -47,8 +47,9 @@ static bool same(HlsType a, HlsType b) {
   return a.is_signed == b.is_signed && a.width == b.width;
 }
 
-static bool is_const(const Hls *h, int value) {
-  return h->k->v[value].op == HIR_CONST;
+/* Whatever its operation: what is proved to be one number is written as that number. */
+bool hls_is_const(const Kernel *k, int value) {
+  return k->v[value].lo == k->v[value].hi;
 }
 
 static void constant(Buf *b, Hls *h, i128 c, HlsType t) {
@@ -66,7 +67,7 @@ static void constant(Buf *b, Hls *h, i128 c, HlsType t) {
 }
 
 static void operand(Buf *b, Hls *h, int value, HlsType t) {
-  if (is_const(h, value))
+  if (hls_is_const(h->k, value))
     constant(b, h, h->k->v[value].lo, t);
   else if (same(type_of(h, value), t))
     buf_puts(b, h->names.name[value]);
@@ -74,8 +75,13 @@ static void operand(Buf *b, Hls *h, int value, HlsType t) {
     buf_printf(b, "%s(%s)", hls_type(h, t), h->names.name[value]);
 }
 
+/* An operand whose type the callee converts from. */
+static void argument(Buf *b, Hls *h, int value) {
+  operand(b, h, value, type_of(h, value));
+}
+
 static void operand_shifted(Buf *b, Hls *h, int value, int shift, HlsType t) {
-  if (shift && is_const(h, value)) {
+  if (shift && hls_is_const(h->k, value)) {
     constant(b, h, (i128)((u128)h->k->v[value].lo << shift), t);
     return;
   }
@@ -83,11 +89,6 @@ static void operand_shifted(Buf *b, Hls *h, int value, int shift, HlsType t) {
   operand(b, h, value, t);
   if (shift)
     buf_printf(b, ", %d)", shift);
-}
-
-/* An operand whose type the callee converts from. */
-static void argument(Buf *b, Hls *h, int value) {
-  operand(b, h, value, type_of(h, value));
 }
 
 static void sum(Buf *b, Hls *h, const HirValue *v) {
@@ -108,10 +109,8 @@ static void sum(Buf *b, Hls *h, const HirValue *v) {
 static void shift_right(Buf *b, Hls *h, const HirValue *v) {
   HlsType t = type_of(h, v->arg[0]);
   int n = v->imm < t.width ? v->imm : t.width - 1; /* libraries differ beyond; a sign stays a sign */
-  if (!t.is_signed && v->imm >= t.width)
-    constant(b, h, 0, hls_type_of(v));
-  else
-    buf_printf(b, "%s >> %d", h->names.name[v->arg[0]], n);
+  argument(b, h, v->arg[0]);
+  buf_printf(b, " >> %d", n);
 }
 
 static void choose(Buf *b, Hls *h, const HirValue *v, int yes, int no) {
@@ -141,10 +140,6 @@ static void limit(Buf *b, Hls *h, const HirValue *v, char op, i128 bound) {
 
 static void clamp(Buf *b, Hls *h, const HirValue *v) {
   const HirValue *a = &h->k->v[v->arg[0]];
-  if (v->lo == v->hi) {
-    constant(b, h, v->lo, hls_type_of(v));
-    return;
-  }
   if (a->lo < v->bound_lo && v->lo <= v->bound_lo) /* else never taken, as proved */
     limit(b, h, v, '<', v->bound_lo);
   if (a->hi > v->bound_hi && v->hi >= v->bound_hi)
@@ -223,7 +218,9 @@ static void expression(Buf *b, Hls *h, const HirValue *v) {
     shift_right(b, h, v);
     break;
   case HIR_WRAP:
-    buf_printf(b, "wrap_%c<%d>(%s)", v->bound_lo < 0 ? 's' : 'u', v->imm, h->names.name[v->arg[0]]);
+    buf_printf(b, "wrap_%c<%d>(", v->bound_lo < 0 ? 's' : 'u', v->imm);
+    argument(b, h, v->arg[0]);
+    buf_puts(b, ")");
     break;
   case HIR_MUL:
     product(b, h, v);
@@ -234,7 +231,8 @@ static void expression(Buf *b, Hls *h, const HirValue *v) {
     buf_puts(b, ")");
     break;
   case HIR_MUX:
-    buf_printf(b, "%s != 0", h->names.name[v->arg[0]]);
+    argument(b, h, v->arg[0]);
+    buf_puts(b, " != 0");
     choose(b, h, v, v->arg[1], v->arg[2]);
     break;
   case HIR_MIN:
@@ -246,7 +244,9 @@ static void expression(Buf *b, Hls *h, const HirValue *v) {
     clamp(b, h, v);
     break;
   case HIR_LUT:
-    buf_printf(b, "%s[index(%s)]", h->names.table_name[v->imm], h->names.name[v->arg[0]]);
+    buf_printf(b, "%s[index(", h->names.table_name[v->imm]);
+    argument(b, h, v->arg[0]);
+    buf_puts(b, ")]");
     break;
   default:
     abort(); /* QUANT was expanded; inputs and constants are no statements */
@@ -256,7 +256,7 @@ static void expression(Buf *b, Hls *h, const HirValue *v) {
 void hls_statement(Buf *b, Hls *h, int i) {
   const HirValue *v = &h->k->v[i];
   buf_printf(b, "  const %s %s = ", hls_type(h, hls_type_of(v)), h->names.name[i]);
-  if (h->sum && h->sum[i].n)
+  if (h->sum[i].n)
     sum_of_products(b, h, v, &h->sum[i]);
   else
     expression(b, h, v);

@@ -36,13 +36,14 @@ model() { # NAME FORMAT...
 
 modes() {
   local m r o
+  echo '{"layers": {"*": {"result": "40,30"}}}' >"$WORK/wide.json" # room enough for --overflow=error
   for m in ch1 logreg; do
     for r in trn rnd rne; do
       for o in sat wrap; do
         check "hls.$m.$r.$o.emit" emitted mode $m --q=8,3 --round=$r --overflow=$o && check "hls.$m.$r.$o" equal mode
       done
     done
-    check "hls.$m.error.emit" emitted mode $m --q=22,12 --overflow=error && check "hls.$m.error" equal mode
+    check "hls.$m.error.emit" emitted mode $m --q=8,4 --overflow=error --config="$WORK/wide.json" && check "hls.$m.error" equal mode
   done
 }
 
