@@ -79,7 +79,7 @@ static char *prototype(const Hls *h) {
 
 static bool uses_table(const Hls *h, int t) {
   for (int i = 0; i < h->k->n; i++)
-    if (h->needed[i] && h->k->v[i].op == HIR_LUT && h->k->v[i].imm == t)
+    if (h->needed[i] && !hls_is_const(h->k, i) && h->k->v[i].op == HIR_LUT && h->k->v[i].imm == t)
       return true;
   return false;
 }
@@ -116,14 +116,16 @@ static void layer_comment(Buf *b, const Hls *h, int layer) {
 static void core(Buf *b, Hls *h) {
   const Kernel *k = h->k;
   int layer = -1;
-  buf_printf(b, "\n/* All of the network. */\nstatic void %s_core(%s) {\n#ifdef __SYNTHESIS__\n", h->d->top, array_parameters(h));
+  bool *port_read = mem_array((size_t)k->n_in_ports + 1, sizeof *port_read);
+  buf_printf(b, "\n/* All of the network. */\nstatic void core(%s) {\n#ifdef __SYNTHESIS__\n", array_parameters(h));
   buf_printf(b, "#pragma HLS %s\n#endif\n", io_is(h, "axilite") ? "INLINE off\n#pragma HLS PIPELINE II=1" : "INLINE");
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
-    if (!h->needed[i] || v->op == HIR_CONST)
+    if (!h->needed[i] || hls_is_const(k, i))
       continue;
     if (v->op == HIR_IN) {
       int p = port_of(k->in_port, k->n_in_ports, v->imm);
+      port_read[p] = true;
       buf_printf(b, "  const %s %s = in%d[%d];\n", hls_type(h, hls_type_of(v)), h->names.name[i], p, v->imm - k->in_port[p].first);
       continue;
     }
@@ -131,11 +133,14 @@ static void core(Buf *b, Hls *h) {
       layer_comment(b, h, layer = v->layer);
     hls_statement(b, h, i);
   }
+  for (int p = 0; p < k->n_in_ports; p++)
+    if (!port_read[p])
+      buf_printf(b, "  (void)in%d;\n", p);
   for (int e = 0; e < k->n_out; e++) {
     const HirValue *v = &k->v[k->out[e]];
     int p = port_of(k->out_port, k->n_out_ports, e);
     buf_printf(b, "  out%d[%d] = ", p, e - k->out_port[p].first);
-    if (v->op == HIR_CONST)
+    if (hls_is_const(k, k->out[e]))
       buf_printf(b, "%s_out%d_t(%lldLL);\n", h->d->top, p, (long long)v->lo);
     else
       buf_printf(b, "%s;\n", h->names.name[k->out[e]]);
@@ -154,7 +159,7 @@ static void wrapper_none(Buf *b, const Hls *h) {
   buf_printf(b, "\n%s {\n#ifdef __SYNTHESIS__\n", prototype(h));
   pragma_each(b, h, "INTERFACE ap_none port=", "INTERFACE ap_none port=");
   pragma_each(b, h, "ARRAY_PARTITION variable=", "ARRAY_PARTITION variable=");
-  buf_printf(b, "#pragma HLS PIPELINE II=1\n#endif\n  %s_core(%s);\n}\n", h->d->top, arguments(h, "", ""));
+  buf_printf(b, "#pragma HLS PIPELINE II=1\n#endif\n  %s_hls::core(%s);\n}\n", h->d->top, arguments(h, "", ""));
 }
 
 /* The bus brings one element at a time: copies, so that the network sees all of them at once. */
@@ -167,7 +172,7 @@ static void wrapper_axilite(Buf *b, const Hls *h) {
   buf_puts(b, "#endif\n");
   for (int i = 0; i < h->k->n_in_ports; i++)
     buf_printf(b, "  for (int i = 0; i < %d; i++)\n    x.in%d[i] = in%d[i];\n", h->k->in_port[i].n, i, i);
-  buf_printf(b, "  %s_core(%s);\n", top, arguments(h, "x.", "y."));
+  buf_printf(b, "  %s_hls::core(%s);\n", top, arguments(h, "x.", "y."));
   for (int i = 0; i < h->k->n_out_ports; i++)
     buf_printf(b, "  for (int i = 0; i < %d; i++)\n    out%d[i] = y.out%d[i];\n", h->k->out_port[i].n, i, i);
   buf_puts(b, "}\n");
@@ -181,7 +186,7 @@ static void wrapper_axis(Buf *b, const Hls *h) {
   buf_puts(
       b,
       "#pragma HLS AGGREGATE variable=in compact=bit\n#pragma HLS AGGREGATE variable=out compact=bit\n#pragma HLS PIPELINE II=1\n#endif\n");
-  buf_printf(b, "  const %s_in x = in.read();\n  %s_out y;\n  %s_core(%s);\n  out.write(y);\n}\n#endif\n", top, top, top,
+  buf_printf(b, "  const %s_in x = in.read();\n  %s_out y;\n  %s_hls::core(%s);\n  out.write(y);\n}\n#endif\n", top, top, top,
              arguments(h, "x.", "y."));
 }
 
@@ -190,19 +195,7 @@ static void short_names(Buf *b, const Hls *h) {
   for (int s = 1; s >= 0; s--)
     for (int w = 1; w < HIR_MAX_WIDTH + 8; w++)
       if (h->used[s][w])
-        buf_printf(b, "typedef %s_hls::%c<%d> %c%d;\n", h->d->top, s ? 'S' : 'U', w, s ? 's' : 'u', w);
-}
-
-static bool calls(const char *body, const char *function) {
-  return strstr(body, function) != NULL;
-}
-
-static void using_names(Buf *b, const Hls *h, const char *body) {
-  static const char *const f[][2] = {{"shl", "shl("},      {"wide", "wide<"},     {"mul", "mul<"},
-                                     {"index", "[index("}, {"wrap_s", "wrap_s<"}, {"wrap_u", "wrap_u<"}};
-  for (size_t i = 0; i < sizeof f / sizeof *f; i++)
-    if (calls(body, f[i][1]))
-      buf_printf(b, "using %s_hls::%s;\n", h->d->top, f[i][0]);
+        buf_printf(b, "typedef %c<%d> %c%d;\n", s ? 'S' : 'U', w, s ? 's' : 'u', w);
 }
 
 static void design(Buf *b, Hls *h) {
@@ -212,11 +205,12 @@ static void design(Buf *b, Hls *h) {
   buf_printf(b,
              "/* %s.cpp - the network of %s.h. Made by nngen %s from %s. Do not edit: run nngen again.\n *\n * sN and uN are integers of "
              "exactly N bits. "
-             "Operands are converted to a type that holds the exact result first.\n */\n#include \"%s.h\"\n\n",
-             h->d->top, h->d->top, NNGEN_VERSION, source_of(h->d), h->d->top);
+             "Operands are converted to a type that holds the exact result first; add and sub are + and -.\n */\n#include \"%s.h\"\n\n"
+             "namespace %s_hls {\n",
+             h->d->top, h->d->top, NNGEN_VERSION, source_of(h->d), h->d->top, h->d->top);
   short_names(b, h);
-  using_names(b, h, body.s);
   buf_write(b, body.s, body.len);
+  buf_printf(b, "} // namespace %s_hls\n", h->d->top);
   if (io_is(h, "axis"))
     wrapper_axis(b, h);
   else if (io_is(h, "axilite"))
@@ -262,9 +256,7 @@ void emit_hls(const Design *d, Folder *f) {
   const Kernel *k = d->k;
   const char *top = d->top;
   vhdl_plan(&h.names, d);
-  h.needed = hir_live(k);
-  if (!strcmp(d->o->hls_mult, "tool"))
-    hls_plan_sums(&h);
+  hls_plan(&h, !strcmp(d->o->hls_mult, "tool"));
   Buf types = {0};
   port_types(&types, &h, "in", k->in_port, k->n_in_ports);
   buf_puts(&types, "\n");

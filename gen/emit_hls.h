@@ -28,20 +28,21 @@ typedef struct {
   const Design *d;
   const Kernel *k;
   Vhdl names;                      /* names of values, layers and tables: the same as in the VHDL */
-  uint8_t *needed;                 /* values that the code computes */
-  HlsSum *sum;                     /* NULL: adder graphs as they are */
+  uint8_t *needed;                 /* values that the code reads */
+  HlsSum *sum;                     /* --hls-mult=tool: of each value; n = 0 without */
   bool used[2][HIR_MAX_WIDTH + 8]; /* [signed][width]: types that need a short name */
 } Hls;
 
 /* emit_hls_expr.c */
 
 HlsType hls_type_of(const HirValue *v);
+bool hls_is_const(const Kernel *k, int value);
 /* "s18" */
 const char *hls_type(Hls *h, HlsType t);
 /* The declaration of value i. */
 void hls_statement(Buf *b, Hls *h, int i);
 
-/* emit_hls_sum.c: fills h->sum and recomputes h->needed. */
-void hls_plan_sums(Hls *h);
+/* emit_hls_sum.c: fills h->needed and, with `sums`, h->sum. */
+void hls_plan(Hls *h, bool sums);
 
 #endif

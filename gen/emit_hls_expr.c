@@ -47,8 +47,9 @@ static bool same(HlsType a, HlsType b) {
   return a.is_signed == b.is_signed && a.width == b.width;
 }
 
-static bool is_const(const Hls *h, int value) {
-  return h->k->v[value].op == HIR_CONST;
+/* Whatever its operation: what is proved to be one number is written as that number. */
+bool hls_is_const(const Kernel *k, int value) {
+  return k->v[value].lo == k->v[value].hi;
 }
 
 static void constant(Buf *b, Hls *h, i128 c, HlsType t) {
@@ -66,7 +67,7 @@ static void constant(Buf *b, Hls *h, i128 c, HlsType t) {
 }
 
 static void operand(Buf *b, Hls *h, int value, HlsType t) {
-  if (is_const(h, value))
+  if (hls_is_const(h->k, value))
     constant(b, h, h->k->v[value].lo, t);
   else if (same(type_of(h, value), t))
     buf_puts(b, h->names.name[value]);
@@ -74,8 +75,13 @@ static void operand(Buf *b, Hls *h, int value, HlsType t) {
     buf_printf(b, "%s(%s)", hls_type(h, t), h->names.name[value]);
 }
 
+/* An operand whose type the callee converts from. */
+static void argument(Buf *b, Hls *h, int value) {
+  operand(b, h, value, type_of(h, value));
+}
+
 static void operand_shifted(Buf *b, Hls *h, int value, int shift, HlsType t) {
-  if (shift && is_const(h, value)) {
+  if (shift && hls_is_const(h->k, value)) {
     constant(b, h, (i128)((u128)h->k->v[value].lo << shift), t);
     return;
   }
@@ -88,20 +94,23 @@ static void operand_shifted(Buf *b, Hls *h, int value, int shift, HlsType t) {
 static void sum(Buf *b, Hls *h, const HirValue *v) {
   int sa = v->imm < 0 ? -v->imm : 0, sc = v->imm > 0 ? v->imm : 0;
   HlsType t = hull(hls_type_of(v), hull(shifted(type_of(h, v->arg[0]), sa), shifted(type_of(h, v->arg[1]), sc)));
+  bool swap = sa > 0;
   if (v->op == HIR_SUB && !t.is_signed)
     t = as_signed(t);
-  operand_shifted(b, h, v->arg[0], sa, t);
-  buf_puts(b, v->op == HIR_SUB ? " - " : " + ");
-  operand_shifted(b, h, v->arg[1], sc, t);
+  buf_printf(b, "%s<%s>(", v->op == HIR_ADD ? "add" : swap ? "rsb" : "sub", hls_type(h, t));
+  argument(b, h, v->arg[swap]);
+  buf_puts(b, ", ");
+  argument(b, h, v->arg[!swap]);
+  if (v->imm)
+    buf_printf(b, ", %d", sa + sc);
+  buf_puts(b, ")");
 }
 
 static void shift_right(Buf *b, Hls *h, const HirValue *v) {
   HlsType t = type_of(h, v->arg[0]);
   int n = v->imm < t.width ? v->imm : t.width - 1; /* libraries differ beyond; a sign stays a sign */
-  if (!t.is_signed && v->imm >= t.width)
-    constant(b, h, 0, hls_type_of(v));
-  else
-    buf_printf(b, "%s >> %d", h->names.name[v->arg[0]], n);
+  argument(b, h, v->arg[0]);
+  buf_printf(b, " >> %d", n);
 }
 
 static void choose(Buf *b, Hls *h, const HirValue *v, int yes, int no) {
@@ -131,10 +140,6 @@ static void limit(Buf *b, Hls *h, const HirValue *v, char op, i128 bound) {
 
 static void clamp(Buf *b, Hls *h, const HirValue *v) {
   const HirValue *a = &h->k->v[v->arg[0]];
-  if (v->lo == v->hi) {
-    constant(b, h, v->lo, hls_type_of(v));
-    return;
-  }
   if (a->lo < v->bound_lo && v->lo <= v->bound_lo) /* else never taken, as proved */
     limit(b, h, v, '<', v->bound_lo);
   if (a->hi > v->bound_hi && v->hi >= v->bound_hi)
@@ -143,11 +148,11 @@ static void clamp(Buf *b, Hls *h, const HirValue *v) {
 }
 
 static void product(Buf *b, Hls *h, const HirValue *v) {
-  HlsType a = type_of(h, v->arg[0]), c = type_of(h, v->arg[1]), t = hull(hls_type_of(v), hull(a, c));
+  HlsType t = hull(hls_type_of(v), hull(type_of(h, v->arg[0]), type_of(h, v->arg[1])));
   buf_printf(b, "mul<%s>(", hls_type(h, t));
-  operand(b, h, v->arg[0], a);
+  argument(b, h, v->arg[0]);
   buf_puts(b, ", ");
-  operand(b, h, v->arg[1], c);
+  argument(b, h, v->arg[1]);
   buf_puts(b, ")");
 }
 
@@ -155,7 +160,6 @@ static void product(Buf *b, Hls *h, const HirValue *v) {
 static void products(Buf *b, Hls *h, const HlsSum *s, int from, int n, HlsType t) {
   if (n == 1) {
     HlsTerm e = s->term[from];
-    HlsType a = e.value < 0 ? t : type_of(h, e.value), c = type_of_const(e.c);
     if (e.value < 0) { /* the bias */
       constant(b, h, e.c, t);
       return;
@@ -165,15 +169,15 @@ static void products(Buf *b, Hls *h, const HlsSum *s, int from, int n, HlsType t
       return;
     }
     buf_printf(b, "mul<%s>(", hls_type(h, t));
-    operand(b, h, e.value, a);
+    argument(b, h, e.value);
     buf_puts(b, ", ");
-    constant(b, h, e.c, c);
+    constant(b, h, e.c, type_of_const(e.c));
     buf_puts(b, ")");
     return;
   }
-  buf_printf(b, "%s(", hls_type(h, t));
+  buf_printf(b, "add<%s>(", hls_type(h, t));
   products(b, h, s, from, n / 2, t);
-  buf_puts(b, " + ");
+  buf_puts(b, ", ");
   products(b, h, s, from + n / 2, n - n / 2, t);
   buf_puts(b, ")");
 }
@@ -214,7 +218,9 @@ static void expression(Buf *b, Hls *h, const HirValue *v) {
     shift_right(b, h, v);
     break;
   case HIR_WRAP:
-    buf_printf(b, "wrap_%c<%d>(%s)", v->bound_lo < 0 ? 's' : 'u', v->imm, h->names.name[v->arg[0]]);
+    buf_printf(b, "wrap_%c<%d>(", v->bound_lo < 0 ? 's' : 'u', v->imm);
+    argument(b, h, v->arg[0]);
+    buf_puts(b, ")");
     break;
   case HIR_MUL:
     product(b, h, v);
@@ -225,7 +231,8 @@ static void expression(Buf *b, Hls *h, const HirValue *v) {
     buf_puts(b, ")");
     break;
   case HIR_MUX:
-    buf_printf(b, "%s != 0", h->names.name[v->arg[0]]);
+    argument(b, h, v->arg[0]);
+    buf_puts(b, " != 0");
     choose(b, h, v, v->arg[1], v->arg[2]);
     break;
   case HIR_MIN:
@@ -237,7 +244,9 @@ static void expression(Buf *b, Hls *h, const HirValue *v) {
     clamp(b, h, v);
     break;
   case HIR_LUT:
-    buf_printf(b, "%s[index(%s)]", h->names.table_name[v->imm], h->names.name[v->arg[0]]);
+    buf_printf(b, "%s[index(", h->names.table_name[v->imm]);
+    argument(b, h, v->arg[0]);
+    buf_puts(b, ")]");
     break;
   default:
     abort(); /* QUANT was expanded; inputs and constants are no statements */
@@ -247,7 +256,7 @@ static void expression(Buf *b, Hls *h, const HirValue *v) {
 void hls_statement(Buf *b, Hls *h, int i) {
   const HirValue *v = &h->k->v[i];
   buf_printf(b, "  const %s %s = ", hls_type(h, hls_type_of(v)), h->names.name[i]);
-  if (h->sum && h->sum[i].n)
+  if (h->sum[i].n)
     sum_of_products(b, h, v, &h->sum[i]);
   else
     expression(b, h, v);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * emit_hls_sum.c - --hls-mult=tool: adder graphs back into sums of products with constants, for tools that choose between DSPs and adders.
+ * emit_hls_sum.c - which values the HLS C++ computes; with --hls-mult=tool adder graphs become sums of products with constants again, for
+ * tools that choose between DSPs and adders.
  *
  * A linear value (made of additions, subtractions, negations and left shifts only) that something else reads is written as a sum over the
  * values below its linear part. Exact either way, so nothing but the hardware's cost changes.
@@ -78,11 +79,11 @@ static HlsSum sum_of(Expansion *x, int root) {
     x->c[value] = 0;
     if (!fits || c == 0)
       continue;
-    if (linear(v)) {
+    bool constant = hls_is_const(x->k, value);
+    if (linear(v) && !constant) {
       fits = expand(x, value, c);
       continue;
     }
-    bool constant = v->op == HIR_CONST;
     fits = hir_width(v) + hir_width_of(c, c) < HIR_MAX_WIDTH - 16; /* room for adding them up */
     s.term = mem_grow(s.term, s.n, &cap, sizeof *s.term);
     s.term[s.n++] = constant && fits ? (HlsTerm){-1, c * v->lo} : (HlsTerm){value, c};
@@ -90,29 +91,25 @@ static HlsSum sum_of(Expansion *x, int root) {
   return fits ? s : (HlsSum){0};
 }
 
-static void need(Hls *h, int value) {
-  h->needed[value] = 1;
-}
-
-/* Roots are found from the outputs down, as only values that the code still computes read others. */
-void hls_plan_sums(Hls *h) {
+/* From the outputs down, as only values that the code still computes read others. */
+void hls_plan(Hls *h, bool sums) {
   const Kernel *k = h->k;
   size_t n = (size_t)k->n + 1;
   Expansion x = {k, mem_array(n, sizeof *x.c), mem_array(n, sizeof *x.queued), mem_array(n, sizeof *x.heap), 0};
   h->sum = mem_array(n, sizeof *h->sum);
-  memset(h->needed, 0, n);
+  h->needed = mem_array(n, 1);
   for (int i = 0; i < k->n_out; i++)
-    need(h, k->out[i]);
+    h->needed[k->out[i]] = 1;
   for (int i = k->n - 1; i >= 0; i--) {
     const HirValue *v = &k->v[i];
-    if (!h->needed[i])
+    if (!h->needed[i] || hls_is_const(k, i))
       continue;
-    if (linear(v))
+    if (sums && linear(v))
       h->sum[i] = sum_of(&x, i);
     for (int j = 0; j < h->sum[i].n; j++)
       if (h->sum[i].term[j].value >= 0)
-        need(h, h->sum[i].term[j].value);
+        h->needed[h->sum[i].term[j].value] = 1;
     for (int j = 0; j < hir_op_args(v->op) && !h->sum[i].n; j++)
-      need(h, v->arg[j]);
+      h->needed[v->arg[j]] = 1;
   }
 }

@@ -144,7 +144,7 @@ int main(int argc, char **argv) {
     stop_on_errors();
     d.top = k->name;
     d.k = back(k, &o);
-    vectors = vectors_random(d.k);
+    vectors = vectors_random(d.k, o.random_vectors);
   } else {
     Graph *g = front_end(&o);
     samples = samples_read(g, &o);
@@ -162,7 +162,7 @@ int main(int argc, char **argv) {
     compare_warn(g, lowered, comparison, samples);
     compare_limit(&o, comparison);
     done(&o, "compare", g, NULL);
-    vectors = vectors_from(d.k, samples, raw, comparison->out);
+    vectors = vectors_from(d.k, samples, raw, comparison->out, o.random_vectors);
     if (o.verbose || o.verify)
       compare_print(lowered, comparison, stdout);
   }

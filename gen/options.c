@@ -104,6 +104,9 @@ static void set_depth(Parse *p, const char *a) {
 static void set_dsp(Parse *p, const char *a) {
   p->o.dsp = !strcmp(a, "none") ? 0 : !strcmp(a, "auto") ? -1 : (int)whole(p, a, 0, 1000000);
 }
+static void set_random_vectors(Parse *p, const char *a) {
+  p->o.random_vectors = (size_t)whole(p, a, 0, 10000000);
+}
 static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }

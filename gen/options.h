@@ -36,6 +36,7 @@ typedef struct {
   int effort;            /* searches per adder graph, 1 to 8 */
   const char *hls_mult;  /* adders, tool */
   const char *hls_io;    /* none, axis, axilite */
+  size_t random_vectors; /* beside the data */
 } Options;
 
 /* Parses argv. On a fault: diag_error(EXIT_USAGE). --help, --version, --list-ops print and set *done. */

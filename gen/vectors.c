@@ -5,7 +5,7 @@
 #include "vectors.h"
 #include <stdlib.h>
 
-enum { SINGLE_INPUTS = 80, RANDOM_ENDS = 32, RANDOM_SAMPLES = 1000 };
+enum { SINGLE_INPUTS = 80, RANDOM_ENDS = 32, RANDOM_SAMPLES = 1000, ALL_BITS = 12 };
 
 static uint64_t next_random(uint64_t *s) { /* splitmix64 (Steele, Lea, Flood 2014) */
   uint64_t z = *s += 0x9e3779b97f4a7c15u;
@@ -41,35 +41,51 @@ static size_t corners(const Kernel *k, int64_t *in) {
   return at;
 }
 
-static Vectors with_corners(const Kernel *k, size_t samples) {
+static int input_bits(const Kernel *k) {
+  int bits = 0;
+  for (int p = 0; p < k->n_in_ports && bits <= ALL_BITS; p++)
+    bits += k->in_port[p].n <= ALL_BITS ? k->in_port[p].n * k->in_port[p].fmt.W : ALL_BITS + 1;
+  return bits;
+}
+
+/* Inputs over their whole ranges; all there are when n is 2^input_bits. */
+static void random_inputs(const Kernel *k, int64_t *in, size_t n) {
+  uint64_t seed = 2;
+  bool all = input_bits(k) <= ALL_BITS && n == (size_t)1 << input_bits(k);
+  for (size_t i = 0; i < n; i++)
+    for (size_t e = 0, bits = i; e < (size_t)k->n_in; e++) {
+      Format f = port_of(k, (int)e)->fmt;
+      uint64_t span = (uint64_t)format_max(f) - (uint64_t)format_min(f) + 1, pick = all ? bits : next_random(&seed);
+      in[i * (size_t)k->n_in + e] = (int64_t)((uint64_t)format_min(f) + pick % span);
+      bits >>= all ? f.W : 0;
+    }
+}
+
+/* Corners and random inputs; room for the samples. */
+static Vectors without_samples(const Kernel *k, size_t random, size_t samples) {
   Vectors v = {0};
-  size_t most = 3 + RANDOM_ENDS + (k->n_in <= SINGLE_INPUTS ? 2 * (size_t)k->n_in : 0) + samples;
+  size_t most = 3 + RANDOM_ENDS + (k->n_in <= SINGLE_INPUTS ? 2 * (size_t)k->n_in : 0) + random + samples;
   v.in = mem_array(most * (size_t)k->n_in + 1, sizeof *v.in);
   v.out = mem_array(most * (size_t)k->n_out + 1, sizeof *v.out);
   v.n_corner = corners(k, v.in);
-  v.n = v.n_corner + samples;
-  hir_eval(k, v.n_corner, v.in, v.out, NULL, NULL, NULL);
+  random_inputs(k, v.in + v.n_corner * (size_t)k->n_in, random);
+  hir_eval(k, v.n_corner + random, v.in, v.out, NULL, NULL, NULL);
+  v.n = v.n_corner + random + samples;
   return v;
 }
 
-Vectors vectors_from(const Kernel *k, const Samples *s, const int64_t *raw, const int64_t *out) {
-  Vectors v = with_corners(k, s->n);
-  v.source = s->source;
-  memcpy(v.in + v.n_corner * (size_t)k->n_in, raw, s->n * (size_t)k->n_in * sizeof *raw);
-  memcpy(v.out + v.n_corner * (size_t)k->n_out, out, s->n * (size_t)k->n_out * sizeof *out);
+Vectors vectors_from(const Kernel *k, const Samples *s, const int64_t *raw, const int64_t *out, size_t random) {
+  Vectors v = without_samples(k, random, s->n);
+  size_t at = v.n - s->n;
+  v.source = random ? mem_printf("%zu random inputs, %s", random, path_base(s->source)) : s->source;
+  memcpy(v.in + at * (size_t)k->n_in, raw, s->n * (size_t)k->n_in * sizeof *raw);
+  memcpy(v.out + at * (size_t)k->n_out, out, s->n * (size_t)k->n_out * sizeof *out);
   return v;
 }
 
-Vectors vectors_random(const Kernel *k) {
-  Vectors v = with_corners(k, RANDOM_SAMPLES);
-  uint64_t seed = 2;
-  v.source = "random inputs, seed 2";
-  int64_t *in = v.in + v.n_corner * (size_t)k->n_in;
-  for (size_t i = 0; i < RANDOM_SAMPLES * (size_t)k->n_in; i++) {
-    Format f = port_of(k, (int)(i % (size_t)k->n_in))->fmt;
-    uint64_t span = (uint64_t)format_max(f) - (uint64_t)format_min(f) + 1;
-    in[i] = (int64_t)((uint64_t)format_min(f) + next_random(&seed) % span);
-  }
-  hir_eval(k, RANDOM_SAMPLES, in, v.out + v.n_corner * (size_t)k->n_out, NULL, NULL, NULL);
+Vectors vectors_random(const Kernel *k, size_t random) {
+  bool all = !random && input_bits(k) <= ALL_BITS;
+  Vectors v = without_samples(k, all ? (size_t)1 << input_bits(k) : random ? random : RANDOM_SAMPLES, 0);
+  v.source = all ? "all inputs" : "random inputs, seed 2";
   return v;
 }

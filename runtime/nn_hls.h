@@ -28,6 +28,12 @@
 #endif
 #endif
 
+#if defined(__SYNTHESIS__)
+#define NN_HLS_INLINE _Pragma("HLS INLINE")
+#else
+#define NN_HLS_INLINE
+#endif
+
 #if defined(NN_HLS_AP)
 
 #include <ap_int.h>
@@ -105,19 +111,38 @@ template <class T, class A, class B> inline T mul(A a, B b) {
 }
 #else
 template <class T> inline T shl(const T &a, int n) {
+  NN_HLS_INLINE
   return a << n;
 }
 template <int W, class A> inline U<W> wrap_u(const A &a) {
+  NN_HLS_INLINE
   return U<W>(a);
 }
 template <int W, class A> inline S<W> wrap_s(const A &a) {
+  NN_HLS_INLINE
   return S<W>(a);
 }
 /* At the operands' own widths, so that the multiplier is no wider than they are. */
 template <class T, class A, class B> inline T mul(const A &a, const B &b) {
+  NN_HLS_INLINE
   return T(a * b);
 }
 #endif
+/* a + b * 2^n, a - b * 2^n and b * 2^n - a in a type T that holds the operands, shifted as they are, and the result. Functions and not
+ * operators in the network's code: looking through the libraries' operators is most of what compiling costs, and so it is done once for
+ * each combination of types. */
+template <class T, class A, class B> inline T add(const A &a, const B &b, int n = 0) {
+  NN_HLS_INLINE
+  return T(T(a) + shl(T(b), n));
+}
+template <class T, class A, class B> inline T sub(const A &a, const B &b, int n = 0) {
+  NN_HLS_INLINE
+  return T(T(a) - shl(T(b), n));
+}
+template <class T, class A, class B> inline T rsb(const A &a, const B &b, int n = 0) {
+  NN_HLS_INLINE
+  return T(shl(T(b), n) - T(a));
+}
 /* hi * 2^64 + lo, for constants beyond the language's. */
 template <class T> inline T wide(long long hi, unsigned long long lo) {
   return T(shl<T>(T(hi), 64) + T(lo));

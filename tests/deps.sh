@@ -34,6 +34,7 @@ clang-format|clang-format
 cppcheck|cppcheck
 python3-venv|py:ensurepip
 bc|bc
+tcl|tclsh
 '
 
 present() {
@@ -90,5 +91,10 @@ if [ "$level" = all ]; then
       echo "nngen: PYTHON PACKAGES COULD NOT BE INSTALLED; the tests that need them will be skipped" >&2
     fi
   fi
+  # ap_int and ac_int, for the HLS C++
+  if ! sh templates/text/hls_headers.sh build/hls_headers >build.deps.log 2>&1; then
+    echo "nngen: THE HEADERS OF ap_int AND ac_int COULD NOT BE DOWNLOADED ($(tail -n 1 build.deps.log)); HLS C++ will be tested without them" >&2
+  fi
+  rm -f build.deps.log
 fi
 exit 0

@@ -13,6 +13,8 @@ PY=$BUILD/venv/bin/python
 [ -x "$PY" ] || PY=$ROOT/build/venv/bin/python
 # shellcheck disable=SC2034
 VENV_OK=$ROOT/build/venv/made-from.txt
+# the vendors' integer headers, which tests/deps.sh downloads
+export HLS_HEADERS=${HLS_HEADERS:-$ROOT/build/hls_headers}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/nngen_test.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 

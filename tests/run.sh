@@ -15,8 +15,9 @@ fast() {
 models-fast|100|tests/e2e/models.sh fast
 bench-fails|100|tests/e2e/bench_fails.sh fast
 bench2-fast|100|tests/e2e/test_bench_fails.sh fast
-fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0
-kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0
+hls-fast|60|tests/e2e/hls.sh fast
+fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0 2
+kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
@@ -31,9 +32,13 @@ full() {
   cat <<'EOF'
 models-1|1100|tests/e2e/models.sh jet_like autoencoder mlp50
 models-2|1100|tests/e2e/models.sh jet_like_dynamo digits ngamma logreg skl_mlp ch1
-fuzz-1|900|tests/fuzz/run.sh 1001 700 20 4
-fuzz-2|900|tests/fuzz/run.sh 3001 700 20 4
-kernels|600|tests/fuzz/kernels.sh 1001 150 30 4
+hls-1|600|tests/e2e/hls.sh jet_like autoencoder mlp50 skl_mlp
+hls-2|600|tests/e2e/hls.sh jet_like_dynamo digits ngamma logreg ch1
+hls-modes|300|tests/e2e/hls.sh modes
+hls|400|tests/e2e/hls.sh rest
+fuzz-1|900|tests/fuzz/run.sh 1001 700 20 4 10
+fuzz-2|900|tests/fuzz/run.sh 3001 700 20 4 10
+kernels|600|tests/fuzz/kernels.sh 1001 150 30 4 15
 exported|900|tests/e2e/exported.sh all
 kept|600|tests/fuzz/run.sh kept
 graphs|600|tests/e2e/graphs.sh full

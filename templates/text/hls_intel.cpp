@@ -7,7 +7,7 @@
 
 hls_component_ii(1) hls_scheduler_target_fmax_mhz(@MHZ@) component @TOP@_out @TOP@_component(@TOP@_in x) {
   @TOP@_out y;
-  @TOP@_core(@CORE_ARGUMENTS@);
+  @TOP@_hls::core(@CORE_ARGUMENTS@);
   return y;
 }
 

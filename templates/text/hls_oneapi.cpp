@@ -18,7 +18,7 @@ struct @TOP@_kernel {
     [[intel::initiation_interval(1)]] while (true) {
       const @TOP@_in x = @TOP@_in_pipe::read();
       @TOP@_out y;
-      @TOP@_core(@CORE_ARGUMENTS@);
+      @TOP@_hls::core(@CORE_ARGUMENTS@);
       @TOP@_out_pipe::write(y);
     }
   }

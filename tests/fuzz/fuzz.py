@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random networks through the whole compiler.
 
-    fuzz.py --seed 1 -n 200 --ghdl 10 --verilator 2 [--keep]    cases seed .. seed+n-1
+    fuzz.py --seed 1 -n 200 --ghdl 10 --verilator 2 --hls 10 [--keep]    cases seed .. seed+n-1
     fuzz.py --kept                                              the cases of tests/fuzz/kept/
     fuzz.py --case DIR                                          one folder, as kept
 
 Checked of each: nngen ends with an exit code of its contract and never a signal; its float model agrees with onnxruntime; the C model agrees with the
 oracle on every vector, and `ref` on the data with the oracle's outputs; on wide formats the fixed-point results follow the float model; a share
-of the cases also in GHDL and Verilator, bit for bit. With --keep a failing case is shrunk and kept as a folder under tests/fuzz/kept/.
+of the cases also in GHDL, Verilator and as HLS C++, bit for bit. With --keep a failing case is shrunk and kept as a folder under tests/fuzz/kept/.
 """
 import argparse, json, os, pathlib, re, shutil, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEPT = ROOT / "tests/fuzz/kept"
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 NNGEN = (BUILD if BUILD.is_absolute() else ROOT / BUILD) / "nngen"
+HEADERS = pathlib.Path(os.environ.get("HLS_HEADERS", ROOT / "build/hls_headers"))  # ap_int and ac_int, where tests/deps.sh could download them
+HLS_TYPES = "NATIVE AP AC" if (HEADERS / "ap_types/ap_int.h").exists() else "NATIVE"
 TIMEOUT = 120
 ort.set_default_logger_severity(4)
 
@@ -153,13 +155,13 @@ def check_float(case, got):
 LIMITS = re.compile(r"too far apart|needs \d+ bits|more than \d+ bits|wider than|argument can be negative|at most 65536|too (wide|large|long)|do(es)? not fit|bits wide|proved")
 
 
-def check(case, folder, ghdl=False, verilator=False, float_only=False):
+def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False):
     """Returns a word for the statistics; raises Failure."""
     d = folder / "case"
     shutil.rmtree(folder, ignore_errors=True)
     write_case(case, d)
     command = [NNGEN, d / "net.onnx", *case.options, "--top=net", f"--data={d / 'x.npz'}", f"--float-out={d / 'float.npy'}", "-o", folder / "out",
-               "--target=vhdl" if ghdl or verilator else "--target=c"]
+               "--target=" + ("all" if hls and (ghdl or verilator) else "hls" if hls else "vhdl" if ghdl or verilator else "c")]
     if case.config:
         (d / "config.json").write_text(json.dumps(case.config))
         command.append(f"--config={d / 'config.json'}")
@@ -201,11 +203,11 @@ def check(case, folder, ghdl=False, verilator=False, float_only=False):
     if got.shape != want.shape or not np.array_equal(got, want):
         raise Failure("ref on data", f"shapes {got.shape} {want.shape}; {np.sum(got != want) if got.shape == want.shape else ''} values differ")
     check_fixed(case, report, np.load(d / "float.npy"), got)
-    for wanted, target in ((ghdl, "sim"), (verilator, "verilate")):
+    for wanted, target, kind in ((ghdl, "sim", "GHDL"), (verilator, "verilate", "Verilator"), (hls, "hls", "HLS")):
         if wanted:
-            code, text = run(["make", "-s", "-C", out, target], timeout=600)
+            code, text = run(["make", "-s", "-C", out, target, f"HLS_TYPES={HLS_TYPES}", f"HLS_HEADERS={HEADERS}"], timeout=600)
             if code or "PASS: " not in text or " 0 mismatches" not in text:
-                raise Failure("GHDL" if target == "sim" else "Verilator", text[-1500:])
+                raise Failure(kind, text[-1500:])
     return "ok"
 
 
@@ -360,6 +362,7 @@ def main():
     a.add_argument("-n", type=int, default=100)
     a.add_argument("--ghdl", type=int, default=0, help="so many of the cases also in GHDL")
     a.add_argument("--verilator", type=int, default=0)
+    a.add_argument("--hls", type=int, default=0)
     a.add_argument("--jobs", type=int, default=1)
     a.add_argument("--keep", action="store_true", help="shrink failing cases and keep them under tests/fuzz/kept/")
     a.add_argument("--kept", action="store_true")
@@ -369,22 +372,22 @@ def main():
     o = a.parse_args()
     work = pathlib.Path(tempfile.mkdtemp(prefix="nngen_fuzz."))
     if o.case:
-        jobs = [(o.case.name, lambda: read_case(o.case), True, True)]
+        jobs = [(o.case.name, lambda: read_case(o.case), True, True, True)]
     elif o.kept:
-        jobs = [(d.name, lambda d=d: read_case(d), True, d.name.startswith("verilator")) for d in sorted(KEPT.glob("*")) if (d / "net.onnx").exists()]
+        jobs = [(d.name, lambda d=d: read_case(d), True, d.name.startswith("verilator"), d.name.startswith("hls")) for d in sorted(KEPT.glob("*")) if (d / "net.onnx").exists()]
     else:
         every = lambda k: o.n // k if k else 0
         share = lambda i, k: bool(k) and i % max(1, every(k)) == 0 and i // max(1, every(k)) < k
-        jobs = [(f"seed {s}", lambda s=s: netgen.network(s), share(i, o.ghdl), share(i, o.verilator)) for i, s in enumerate(range(o.seed, o.seed + o.n))]
+        jobs = [(f"seed {s}", lambda s=s: netgen.network(s), share(i, o.ghdl), share(i, o.verilator), share(i, o.hls)) for i, s in enumerate(range(o.seed, o.seed + o.n))]
     counts, failed = {}, []
 
     def one(job):
-        name, make, ghdl, verilator = job
+        name, make, ghdl, verilator, hls = job
         folder = work / re.sub(r"\W", "_", name)
         case = None
         try:
             case = make()
-            word = check(case, folder, ghdl, verilator, o.float_only)
+            word = check(case, folder, ghdl, verilator, hls, o.float_only)
             if o.v:
                 print(name, word, flush=True)
         except Failure as e:
@@ -393,7 +396,7 @@ def main():
             failed.append(name)
             if o.keep:
                 small = shrink(case, e.kind, folder.with_name(folder.name + "_s"), ghdl=ghdl and e.kind in ("GHDL", "Verilator"), verilator=verilator and e.kind == "Verilator",
-                               float_only=o.float_only)
+                               hls=hls and e.kind == "HLS", float_only=o.float_only)
                 where = KEPT / f"{re.sub(r'[^a-z]', '_', e.kind.lower())}_{re.sub(r'[^0-9a-z]', '', name)}"
                 write_case(small, where)
                 print(f"  kept as {where.relative_to(ROOT)}: {[n.op_type for n in small.model.graph.node]} {small.options} {small.config}", flush=True)
@@ -404,8 +407,8 @@ def main():
     with ThreadPoolExecutor(o.jobs) as pool:
         list(pool.map(one, jobs))
     shutil.rmtree(work, ignore_errors=True)
-    ran = sum(j[2] for j in jobs), sum(j[3] for j in jobs)
-    print(f"{len(jobs)} networks, {ran[0]} in GHDL, {ran[1]} in Verilator: " + ", ".join(f"{v} {k}" for k, v in sorted(counts.items(), key=lambda x: -x[1])))
+    ran = [sum(j[i] for j in jobs) for i in (2, 3, 4)]
+    print(f"{len(jobs)} networks, {ran[0]} in GHDL, {ran[1]} in Verilator, {ran[2]} as HLS C++: " + ", ".join(f"{v} {k}" for k, v in sorted(counts.items(), key=lambda x: -x[1])))
     return 1 if failed else 0
 
 
