@@ -19,6 +19,8 @@ fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0
 kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
+synth|120|tests/e2e/synth.sh
+tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
 folder|60|tests/e2e/folder.sh
 golden|60|tests/golden/run.sh
@@ -41,6 +43,9 @@ bench2|400|tests/e2e/test_bench_fails.sh full
 readme|600|tests/e2e/readme.sh
 demo|300|tests/e2e/demo.sh
 sanitize|600|tests/e2e/sanitize.sh
+synth|240|tests/e2e/synth.sh
+tcl|60|tests/e2e/tcl.sh
+cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
 folder|120|tests/e2e/folder.sh
 speed|300|tests/e2e/speed.sh
