@@ -23,7 +23,7 @@ file == 1 && family != "ice40" && family != "ecp5" {
   else if ($1 ~ /^FD[A-Z]+$/) ff += $2
   else if ($1 == "CARRY4" || $1 == "CARRY8") carry += $2
   else if ($1 ~ /^DSP/) dsp += $2
-  else if ($1 ~ /^RAMB/) bram += $2
+  else if ($1 ~ /^RAMB/) bram += $1 ~ /36/ ? 2 * $2 : $2 # in blocks of 18 Kb
   else if ($1 ~ /^SRL/) srl += $2
   else if ($1 ~ /^RAM[0-9]/) lutram += $2
 }
