@@ -5,6 +5,7 @@
  * <16,6> half within 5 %, and the other way round within 6 %. tests/bench/cells_test.sh holds it to 15 %.
  *
  *   adder        one LUT for every bit position of the chain where both operands vary; sign extensions beyond both are the same LUT again
+ *                (yosys builds three-input ones from full adders, 2 to 3 LUTs a bit; vendors' tools take one, and that is what counts here)
  *   relu         a half LUT a bit: nothing where it becomes the reset of a register, part of a clamp's LUT, or a LUT of its own
  *   clamp        0.8 LUT a bit, for the same reasons; its comparison is noise
  *   table        2.6 LUTs for each different function of 6 address bits in it (its own LUT and the multiplexers above)

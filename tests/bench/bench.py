@@ -261,10 +261,11 @@ def main():
         for name, n_in, n_out in nets:
             if not any(fnmatch.fnmatch(f"{name}@{q}", g) for g in a.rows or ["*"]):
                 continue
-            rows = [bench.nngen(name, q, n_in, n_out)]
-            rows += [bench.peer(t, name, q, rows[0]["stages"], n_in, n_out) for t in PEERS]
-            for r in rows:
-                lines.append(f"| {name} `<{q}>` | {r['tool']} | " + " | ".join(str(r.get(k, "–" if k != "note" else "")) for k in COLUMNS) + " |")
+            rows = []
+            for tool in ("nngen", *PEERS):
+                r = bench.peer(tool, name, q, rows[0]["stages"], n_in, n_out) if rows else bench.nngen(name, q, n_in, n_out)
+                rows.append(r)
+                lines.append(f"| {name} `<{q}>` | {tool} | " + " | ".join(str(r.get(k, "–" if k != "note" else "")) for k in COLUMNS) + " |")
                 print(lines[-1], file=sys.stderr, flush=True)
             best = lambda k: min((r[k] for r in rows[1:] if r.get(k)), default=None)
             ratios.append((name, q, {k: rows[0][k] / best(k) for k in BOUNDS if rows[0].get(k) and best(k)}))
