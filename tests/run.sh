@@ -19,7 +19,6 @@ fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0
 kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
-synth|120|tests/e2e/synth.sh
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
 folder|60|tests/e2e/folder.sh
