@@ -3,6 +3,8 @@
 # make demo          compile one trained network to VHDL and prove it
 # make test          every test (make test-fast: under two minutes)
 # make fuzz          random networks: SEED=1 N=100 GHDL=10
+# make bench         nngen beside da4ml and alkaid: cells, registers, times (hours; SYNTH=0: minutes, without yosys; ROWS='jet_like@*')
+# make bench-cells   counts the cells of every model with yosys, into tests/bench/cells.tsv (an hour)
 # make deps          install what is missing (Debian/Ubuntu)
 # make golden-update take the present output as the expected one
 # make table         measures the table of the README, into it
@@ -20,7 +22,7 @@ OBJ := $(SRC:gen/%.c=$(BUILD)/%.o) $(BUILD)/onnx.pb-c.o $(BUILD)/embedded.o
 EMBED := $(shell find templates runtime testbench -type f 2>/dev/null | LC_ALL=C sort)
 PROTO ?= /usr/include/onnx/onnx.proto
 
-.PHONY: all deps demo demo-built test test-fast test-built test-programs fuzz kept golden-update table sanitize clean install format lint
+.PHONY: all deps bench bench-cells demo demo-built test test-fast test-built test-programs fuzz kept golden-update table sanitize clean install format lint
 all: $(BUILD)/nngen
 
 $(BUILD)/nngen: $(BUILD)/main.o $(BUILD)/libnngen.a
@@ -96,6 +98,21 @@ golden-update: $(BUILD)/nngen
 table: $(BUILD)/nngen
 	@BUILD=$(BUILD) tests/table.sh | tee $(BUILD)/table.md && python3 tests/readme_table.py < $(BUILD)/table.md
 
+SYNTH ?= 900
+ROWS ?= *
+BENCH_VENV = build/bench-venv
+bench: $(BUILD)/nngen $(BUILD)/bench_mcm
+	@tests/deps.sh all
+	@cmp -s tests/bench/requirements.txt $(BENCH_VENV)/made-from.txt || \
+	  { python3 -m venv $(BENCH_VENV) && $(BENCH_VENV)/bin/pip install -q --disable-pip-version-check -r tests/bench/requirements.txt && \
+	    cp tests/bench/requirements.txt $(BENCH_VENV)/made-from.txt; }
+	@$(BENCH_VENV)/bin/python tests/bench/bench.py --synth $(SYNTH) --rows '$(ROWS)'
+$(BUILD)/bench_mcm: tests/bench/bench_mcm.c $(BUILD)/libnngen.a
+	$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $< $(BUILD)/libnngen.a $(LIBS)
+bench-cells: $(BUILD)/nngen
+	@tests/deps.sh all
+	@BUILD=$(BUILD) tests/bench/cells_all.sh
+
 install: $(BUILD)/nngen
 	install -D $(BUILD)/nngen $(DESTDIR)$(PREFIX)/bin/nngen
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -104,7 +121,7 @@ install: $(BUILD)/nngen
 
 # ---- upkeep ----
 
-C_FILES = $(wildcard gen/*.[ch] runtime/*.h tests/unit/*.c tests/fuzz/*.c)
+C_FILES = $(wildcard gen/*.[ch] runtime/*.h tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
 clean:
 	rm -rf build
 

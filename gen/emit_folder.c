@@ -64,17 +64,16 @@ void emit_folder(const Design *d, Folder *f) {
                          "N_ALL",    mem_printf("%zu", d->vec->n),
                          "SOURCE",   file_name(d->vec->source),
                          "CLOCK",    mem_printf("%g", d->o->clock_ns),
+                         "FAMILY",   d->o->family->name,
                          "LATENCY",  mem_printf("%d", vhdl_latency(k)),
                          "IN_BITS",  mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
                          "OUT_BITS", mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
                          "PORTS",    ports(k),
                          "LAYERS",   layers(k),
                          NULL};
-  static const char *const files[][2] = {{"Makefile", "templates/text/Makefile"},
-                                         {"README.md", "templates/text/README.md"},
-                                         {"vivado.tcl", "templates/text/vivado.tcl"},
-                                         {"quartus.tcl", "templates/text/quartus.tcl"},
-                                         {"tb/synth.awk", "templates/text/synth.awk"}};
+  static const char *const files[][2] = {{"Makefile", "templates/text/Makefile"},      {"README.md", "templates/text/README.md"},
+                                         {"vivado.tcl", "templates/text/vivado.tcl"},  {"quartus.tcl", "templates/text/quartus.tcl"},
+                                         {"tb/synth.awk", "templates/text/synth.awk"}, {"tb/synth.sh", "templates/text/synth.sh"}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     template_render(folder_add(f, files[i][0]), files[i][1], pairs);
 }

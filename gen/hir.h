@@ -229,6 +229,12 @@ typedef struct {
 /* Of one layer, or of the whole kernel (layer = -1). adder_bits: for each add or subtract its result width less the low bits
  * that pass through unchanged. */
 HirCost hir_cost(const Kernel *k, int layer);
+/* hir_cells.c: the estimate behind it, of each value: 7-series LUTs, DSP48, 18 Kb block RAMs. */
+typedef struct {
+  double luts;
+  int dsps, brams;
+} HirCells;
+HirCells *hir_cells(const Kernel *k);
 /* Carry-chain bits of one value (0 when it is no adder). */
 int hir_adder_bits(const Kernel *k, const HirValue *v);
 

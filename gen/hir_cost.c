@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_cost.c - what hardware a kernel needs: counted (adders, carry-chain bits, multipliers, table and register bits) and estimated (LUT,
- * FF, DSP, BRAM of a 7-series FPGA, fitted to yosys synth_xilinx on this project's models; tests/bench prints the deviation).
+ * hir_cost.c - what hardware a kernel needs: counted (adders, carry-chain bits, multipliers, table and register bits) and, from
+ * hir_cells.c, estimated.
  */
 #include "hir.h"
 #include <math.h>
@@ -32,39 +32,11 @@ int hir_adder_bits(const Kernel *k, const HirValue *v) {
   return bits > 1 ? bits : 1;
 }
 
-static int64_t estimate_luts(const Kernel *k, const HirValue *v) {
-  int w = hir_width(v), wa = v->arg[0] >= 0 ? hir_width(&k->v[v->arg[0]]) : 0, wb = v->arg[1] >= 0 ? hir_width(&k->v[v->arg[1]]) : 0;
-  switch (v->op) {
-  case HIR_ADD:
-  case HIR_SUB:
-  case HIR_NEG:
-    return v->joined ? 0 : hir_adder_bits(k, v);
-  case HIR_LT:
-    return (wa > wb ? wa : wb) / 2 + 1;
-  case HIR_MUX:
-    return w;
-  case HIR_MIN:
-  case HIR_MAX:
-    return k->v[v->arg[1]].op == HIR_CONST && k->v[v->arg[1]].lo == 0 ? (w + 1) / 2 : w + (wa > wb ? wa : wb) / 2;
-  case HIR_CLAMP:
-    return w + (wa - w + 4) / 5;
-  case HIR_LUT:
-    return k->table[v->imm].entries <= 64 ? w : (int64_t)w * k->table[v->imm].entries / 64 * 5 / 4;
-  default:
-    return 0;
-  }
-}
-
-static int dsp_count(int wa, int wb) { /* DSP48E1: 25 x 18 signed */
-  if (wa < wb) {
-    int t = wa;
-    wa = wb, wb = t;
-  }
-  return ((wa + 23) / 24) * ((wb + 16) / 17);
-}
-
 HirCost hir_cost(const Kernel *k, int layer) {
   HirCost c = {0};
+  const HirCells *cells = hir_cells(k);
+  double luts = 0;
+  int64_t in_brams = 0; /* register bits that block RAMs hold */
   int *depth = mem_array((size_t)k->n + 1, sizeof *depth), *last_use = mem_array((size_t)k->n + 1, sizeof *last_use);
   for (int i = 0; i < k->n; i++)
     last_use[i] = k->v[i].stage;
@@ -88,16 +60,17 @@ HirCost hir_cost(const Kernel *k, int layer) {
     c.adders += adder;
     c.adders3 += v->joined;
     c.adder_bits += hir_adder_bits(k, v);
-    c.luts += estimate_luts(k, v);
-    if (v->op == HIR_MUL) {
-      c.mults++;
-      c.dsps += dsp_count(hir_width(&k->v[v->arg[0]]), hir_width(&k->v[v->arg[1]]));
-    }
+    luts += cells[i].luts;
+    c.dsps += cells[i].dsps;
+    c.brams += cells[i].brams;
+    c.mults += v->op == HIR_MUL;
+    in_brams += cells[i].brams ? hir_width(v) : 0;
     if (v->op == HIR_LUT)
       c.lut_entries_bits += (int64_t)k->table[v->imm].entries * hir_width(v);
     if (v->op != HIR_CONST)
-      c.reg_bits += (int64_t)(last_use[i] - v->stage + (v->op == HIR_IN)) * hir_width(v);
+      c.reg_bits += (int64_t)(last_use[i] - v->stage + (v->op == HIR_IN)) * (hir_width(v) - (v->op == HIR_SHL ? v->imm : 0));
   }
-  c.ffs = c.reg_bits + (layer < 0 ? k->n_stages + 1 : 0);
+  c.luts = llround(luts);
+  c.ffs = c.reg_bits - in_brams + (layer < 0 ? k->n_stages + 1 : 0);
   return c;
 }

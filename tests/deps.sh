@@ -27,6 +27,8 @@ python3|python3
 '
 [ "$level" = all ] && needs+='
 yosys|yosys
+nextpnr-ice40|nextpnr-ice40
+tcl|tclsh
 libcmocka-dev|cmocka.h
 libfixmath-dev|libfixmath/fixmath.h
 clang|clang

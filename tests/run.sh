@@ -21,6 +21,7 @@ kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
+tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
 folder|60|tests/e2e/folder.sh
 golden|60|tests/golden/run.sh
@@ -48,6 +49,9 @@ bench2|400|tests/e2e/test_bench_fails.sh full
 readme|600|tests/e2e/readme.sh
 demo|300|tests/e2e/demo.sh
 sanitize|600|tests/e2e/sanitize.sh
+synth|240|tests/e2e/synth.sh
+tcl|60|tests/e2e/tcl.sh
+cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
 folder|120|tests/e2e/folder.sh
 golden|120|tests/golden/run.sh

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run da4ml or alkaid on a dense network and count the result by nngen's own measure.
 
-usage: peers_net.py da4ml|alkaid MODEL.onnx W,I [--dc N] [--stage D] [--out DIR]
+usage: peers_net.py da4ml|alkaid MODEL.onnx W,I [--dc N] [--stages N] [--flavor verilog|vhdl] [--out DIR]
 
 MODEL.onnx: a chain of Gemm (or MatMul + Add) and Relu; what follows the last dense layer is left out. Everything is rounded half up and
 saturated to <W,I>, as nngen --q=W,I does. Prints one JSON line: adders, bits (for each add or subtract: result width less the low bits that pass
-through unchanged), depth (adder levels), cost (the tool's own), solve_s, write_s, and the folder of the Verilog it wrote.
+through unchanged), depth (adder levels), cost (the tool's own), solve_s, write_s, stages, reg_bits (the tool's own), and the folder it wrote to.
+--stages: pipeline stages between registered inputs and registered outputs, as nngen counts them. alkaid takes the number; da4ml takes a
+delay a stage, so the delays that give that number (or the nearest) are tried and the one with the fewest register bits is taken.
 """
 import argparse
 import json
@@ -66,13 +68,27 @@ def count(comb):
     return adders, bits, max(depth)
 
 
+def da4ml_pipeline(comb, stages):
+    from da4ml.trace.pipeline import to_pipeline
+
+    latency, best = max(comb.out_latency), None
+    for i in range(-16, 33):
+        cutoff = latency / (stages - i / 32)
+        pipe = to_pipeline(comb, cutoff, verbose=False)
+        key = abs(len(pipe.solutions) - stages), pipe.reg_bits
+        if best is None or key < best[0]:
+            best = key, pipe
+    return best[1]
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("tool", choices=("da4ml", "alkaid"))
     p.add_argument("model")
     p.add_argument("q")
     p.add_argument("--dc", type=int, default=2)
-    p.add_argument("--stage", type=float, default=5)
+    p.add_argument("--stages", type=int, default=8)
+    p.add_argument("--flavor", default="verilog")
     p.add_argument("--out")
     a = p.parse_args()
     W, I = (int(x) for x in a.q.split(","))
@@ -97,18 +113,24 @@ def main():
         x = x.quantize(np.ones(x.shape, int), np.full(x.shape, I - 1), np.full(x.shape, W - I), "SAT", "RND")
     comb = trace(inp, x)
     solved = time.time()
+    stages, regs = 0, 0
     if a.out:
         if a.tool == "da4ml":
             from da4ml.codegen import RTLModel
 
-            RTLModel(comb, "net", a.out, flavor="verilog", latency_cutoff=a.stage).write()
+            pipe = da4ml_pipeline(comb, a.stages)
+            RTLModel(pipe, "net", a.out, flavor=a.flavor).write()
+            stages, regs = len(pipe.solutions), pipe.reg_bits
         else:
             from alkaid.codegen import RTLModel
 
-            RTLModel(comb, a.out, "net", flavor="verilog", latency_cutoff=a.stage).write()
+            RTLModel(comb, a.out, "net", flavor=a.flavor, n_stages=a.stages).write()
+            with open(f"{a.out}/metadata.json") as f:
+                meta = json.load(f)
+            stages, regs = meta["latency"], meta["reg_bits"]
     adders, bits, depth = count(comb)
     print(json.dumps(dict(tool=a.tool, adders=adders, bits=bits, depth=depth, cost=comb.cost, solve_s=round(solved - start, 3),
-                          write_s=round(time.time() - solved, 3), out=a.out)))
+                          write_s=round(time.time() - solved, 3), stages=stages, reg_bits=regs, out=a.out)))
 
 
 if __name__ == "__main__":
