@@ -195,6 +195,19 @@ void attr_set_float(Node *n, const char *name, double v) {
   a->f = v;
 }
 
+void attr_set_string(Node *n, const char *name, const char *v) {
+  Attr *a = attr_make(n, name);
+  a->type = ATTR_STRING;
+  a->s = v;
+}
+
+void attr_set_floats(Node *n, const char *name, int count, const double *v) {
+  Attr *a = attr_make(n, name);
+  a->type = ATTR_FLOATS;
+  a->n = count;
+  a->floats = memcpy(mem_array((size_t)count + 1, sizeof *v), v, (size_t)count * sizeof *v);
+}
+
 static void broken(const Graph *g, const Node *n, const char *what) {
   fprintf(stderr, "nngen: internal error: graph of %s, node %s (%s): %s\n", diag_text(g->file), n ? diag_text(n->name) : "-",
           n ? diag_text(n->op_type) : "-", what);
@@ -333,9 +346,15 @@ int64_t graph_macs(const Graph *g) {
   int64_t sum = 0;
   for (int i = 0; i < g->n_nodes; i++) {
     const Node *n = g->node[i];
-    if ((n->op != OP_Gemm && n->op != OP_MatMul) || n->out[0]->rank < 0)
+    if (n->out[0]->rank < 0)
       continue;
-    const Tensor *a = n->in[0];
+    const Tensor *a = n->in[0], *b = n->n_in > 1 ? n->in[1] : NULL;
+    if (n->op == OP_Conv) /* padding counted */
+      sum += tensor_count(n->out[0]) * (tensor_count(b) / b->dim[0]);
+    if (n->op == OP_ConvTranspose) /* what leaves the output counted */
+      sum += tensor_count(a) * (tensor_count(b) / b->dim[0]);
+    if (n->op != OP_Gemm && n->op != OP_MatMul)
+      continue;
     int64_t depth = n->op == OP_Gemm && attr_int(n, "transA", 0) ? a->dim[0] : a->rank ? a->dim[a->rank - 1] : 1;
     sum += tensor_count(n->out[0]) * depth;
   }

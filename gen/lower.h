@@ -29,6 +29,8 @@ typedef struct {
   int floor, ties; /* multipliers: all with a higher score, and as many of this one */
 } DspPlan;
 
+typedef struct SharedMcm SharedMcm;
+
 struct Lower {
   const Graph *g;
   const Options *o;
@@ -43,6 +45,8 @@ struct Lower {
   Overflow overflow;
   int site;    /* -1 until something of this node may overflow */
   Ahead ahead; /* of a dense product */
+  bool told_too_large;
+  SharedMcm *shared; /* of a convolution: adder graphs of its matrices, found once; NULL elsewhere */
 };
 
 /* Elements of an input tensor; constants come quantised to the format that quant.c gave them. */
@@ -63,6 +67,19 @@ Num num_sub(Lower *l, Num a, Num b);
 Num num_mul(Lower *l, Num a, Num b);
 Num num_max(Lower *l, Num a, Num b);
 Num num_min(Lower *l, Num a, Num b);
+/* f over g[0..n-1], n > 0, as a balanced tree; g is overwritten. */
+Num num_tree(Lower *l, Num *g, int64_t n, Num (*f)(Lower *, Num, Num));
+/* sum / members, limited to the tensor's format. */
+Num num_mean(Lower *l, Num sum, int64_t members, const Tensor *t);
+/* num_quant of all elements of an output tensor. */
+void quant_all(Lower *l, const Tensor *t);
+/* y[cols] = x[rows] * w[rows][cols] + bias[cols], w constant: one adder graph. w and bias are given as Num of constants; bias may be NULL.
+ * l->ahead must be set. */
+void const_product(Lower *l, int rows, int cols, const Num *x, const Num *w, const Num *bias, Num *y);
+/* What follows the sums of t: for l->ahead. */
+Ahead look_ahead(const Lower *l, const Tensor *t);
+/* Whether the kernel has grown beyond what can be compiled; says so, once. */
+bool lower_too_large(Lower *l);
 /* Element of `from` that broadcasting puts at element e of `to`. */
 int64_t num_broadcast(const Tensor *from, const Tensor *to, int64_t e);
 /* The elements of `in` that are combined along an axis: element number of member i of group j. */
@@ -94,6 +111,13 @@ DspPlan *dsp_plan(const Options *o, DspPlan *survey);
 /* Takes the products that get a multiplier out of the matrix m[rows][cols] (their weights become 0) of a layer with inputs x. How many
  * comes back; product[i] is a value to be added to column[i]; both have room for rows * cols. */
 int dsp_products(Lower *l, int rows, int cols, int64_t *m, const int *x, int *product, int64_t *column);
+
+/* ---- lower_shared.c ---- */
+
+SharedMcm *shared_new(void);
+/* As hir_mcm; the adder graph of a matrix that came before, with inputs of the same widths, is used again. */
+void shared_mcm(SharedMcm *s, Kernel *k, int rows, int cols, const int64_t *m, const int *x, const i128 *bias, int *y,
+                const McmOptions *opt);
 
 /* ---- table.c: activation tables, correctly rounded by MPFR ---- */
 

@@ -14,7 +14,7 @@ static const McmOptions *mcm_options(const Lower *l) {
   return &opt;
 }
 
-static Ahead look_ahead(const Lower *l, const Tensor *t) {
+Ahead look_ahead(const Lower *l, const Tensor *t) {
   Ahead a = {0};
   Node *n;
   if (t->exact && graph_uses(l->g, t, &n) == 1 && n && n->op == OP_Add && n->in[n->in[0] == t]->value &&
@@ -32,9 +32,7 @@ static Ahead look_ahead(const Lower *l, const Tensor *t) {
   return a;
 }
 
-/* y[cols] = x[rows] * w[rows][cols] + bias[cols], w constant: one adder graph. w and bias are given as Num of constants; bias may be NULL.
- */
-static void const_product(Lower *l, int rows, int cols, const Num *x, const Num *w, const Num *bias, Num *y) {
+void const_product(Lower *l, int rows, int cols, const Num *x, const Num *w, const Num *bias, Num *y) {
   Kernel *k = l->k;
   int frac = 0;
   for (int i = 0; i < rows; i++)
@@ -84,6 +82,8 @@ static void const_product(Lower *l, int rows, int cols, const Num *x, const Num 
   }
   if (l->dsp && l->dsp->survey)
     hir_mcm_plain(k, rows, cols, m, xv, b, yv);
+  else if (l->shared)
+    shared_mcm(l->shared, k, rows + n, cols, m, xv, b, yv, mcm_options(l));
   else
     hir_mcm(k, rows + n, cols, m, xv, b, yv, mcm_options(l));
   for (int j = 0; j < cols; j++)
@@ -131,7 +131,7 @@ static void product(Lower *l, int M, int K, int N, const Num *a, int64_t a_row, 
   }
 }
 
-static void quant_all(Lower *l, const Tensor *t) {
+void quant_all(Lower *l, const Tensor *t) {
   Num *y = l->num[t->id];
   for (int64_t i = 0; i < tensor_count(t); i++)
     y[i] = num_quant(l, y[i], t);
@@ -259,7 +259,18 @@ static unsigned reduce_axes(const Node *n) {
   return set;
 }
 
-/* A balanced tree of f over the members of each output element; their number comes back. */
+Num num_tree(Lower *l, Num *g, int64_t n, Num (*f)(Lower *, Num, Num)) {
+  for (int64_t left = n; left > 1; left = (left + 1) / 2)
+    for (int64_t i = 0; i < left / 2; i++) {
+      Num r = f(l, g[2 * i], g[2 * i + 1]);
+      g[i] = r;
+      if (i == left / 2 - 1 && left % 2)
+        g[left / 2] = g[left - 1];
+    }
+  return g[0];
+}
+
+/* f over the members of each output element; their number comes back. */
 static int64_t reduce(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
   const Tensor *X = n->in[0], *Y = n->out[0];
   const Num *x = lower_in(l, X);
@@ -279,17 +290,8 @@ static int64_t reduce(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
     }
     group[at * members + filled[at]++] = x[e];
   }
-  for (int64_t o = 0; o < outs; o++) {
-    Num *g = group + o * members;
-    for (int64_t left = members; left > 1; left = (left + 1) / 2)
-      for (int64_t i = 0; i < left / 2; i++) {
-        Num r = f(l, g[2 * i], g[2 * i + 1]);
-        g[i] = r;
-        if (i == left / 2 - 1 && left % 2)
-          g[left / 2] = g[left - 1];
-      }
-    y[o] = g[0];
-  }
+  for (int64_t o = 0; o < outs; o++)
+    y[o] = num_tree(l, group + o * members, members, f);
   return members;
 }
 
@@ -298,18 +300,23 @@ void lower_reduce_sum(Lower *l, const Node *n) {
   quant_all(l, n->out[0]);
 }
 
-void lower_reduce_mean(Lower *l, const Node *n) {
-  int64_t members = reduce(l, n, num_add);
-  Num *y = l->num[n->out[0]->id];
+Num num_mean(Lower *l, Num sum, int64_t members, const Tensor *t) {
   int shift = 0;
   while ((int64_t)1 << shift < members)
     shift++;
-  /* 1/members with 20 bits beyond the output's precision, or exactly when it is a power of two */
+  /* 1/members to four bits beyond the output's precision (the weight format would lose more than the mean does), or exactly when it is a
+   * power of two */
   bool exact = (int64_t)1 << shift == members;
-  int frac = exact ? shift : shift + (n->out[0]->exact ? 20 : n->out[0]->fmt.W + 4);
+  int frac = exact ? shift : shift + (t->exact ? 20 : t->fmt.W + 4);
   Num c = {hir_const(l->k, (i128)llround(ldexp(1.0 / (double)members, frac))), frac};
+  return num_quant(l, exact ? (Num){sum.v, sum.frac + shift} : num_mul(l, sum, c), t);
+}
+
+void lower_reduce_mean(Lower *l, const Node *n) {
+  int64_t members = reduce(l, n, num_add);
+  Num *y = l->num[n->out[0]->id];
   for (int64_t i = 0; i < tensor_count(n->out[0]); i++)
-    y[i] = num_quant(l, exact ? (Num){y[i].v, y[i].frac + shift} : num_mul(l, y[i], c), n->out[0]);
+    y[i] = num_mean(l, y[i], members, n->out[0]);
 }
 
 void lower_reduce_max(Lower *l, const Node *n) {

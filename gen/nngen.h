@@ -160,9 +160,11 @@ const Attr *node_attr(const Node *n, const char *name);
 int64_t attr_int(const Node *n, const char *name, int64_t otherwise);
 double attr_float(const Node *n, const char *name, double otherwise);
 const char *attr_string(const Node *n, const char *name, const char *otherwise);
-/* Sets (adds or replaces) an integer, or a float attribute. */
+/* Sets (adds or replaces) an attribute. */
 void attr_set_int(Node *n, const char *name, int64_t v);
 void attr_set_float(Node *n, const char *name, double v);
+void attr_set_string(Node *n, const char *name, const char *v);
+void attr_set_floats(Node *n, const char *name, int count, const double *v);
 /* "float32", "int64", ...; "?" for what ONNX does not define. */
 const char *dtype_name(DataType t);
 bool dtype_is_float(DataType t);

@@ -35,6 +35,10 @@ bool infer_pad(Graph *g, Node *n);
 bool infer_expand(Graph *g, Node *n);
 bool infer_tile(Graph *g, Node *n);
 bool infer_gather(Graph *g, Node *n);
+bool infer_conv(Graph *g, Node *n);
+bool infer_pool(Graph *g, Node *n);
+bool infer_resize(Graph *g, Node *n);
+bool infer_depth_space(Graph *g, Node *n);
 bool infer_constant(Graph *g, Node *n);
 bool infer_shape(Graph *g, Node *n);
 bool infer_size(Graph *g, Node *n);
@@ -55,6 +59,7 @@ EvalFn eval_erf, eval_exp, eval_log, eval_sqrt, eval_reciprocal, eval_floor, eva
 EvalFn eval_softmax, eval_log_softmax, eval_normalizer, eval_argmax, eval_argmin;
 EvalFn eval_equal, eval_less, eval_greater, eval_less_equal, eval_greater_equal, eval_not, eval_and, eval_or, eval_xor, eval_where;
 EvalFn eval_copy, eval_cast, eval_transpose, eval_concat, eval_split, eval_slice, eval_pad, eval_expand, eval_tile, eval_gather;
+EvalFn eval_conv, eval_pool, eval_resize, eval_depth_to_space, eval_space_to_depth;
 
 /* ---- shared ---- */
 
@@ -67,6 +72,12 @@ double to_dtype(DataType t, double v);
 bool set_shape(const Node *n, Tensor *t, DataType dtype, int rank, const int64_t *dim);
 /* The shape that numpy's broadcasting makes of two; for use in a chain, a_dim may be out. */
 bool broadcast_shape(const Node *n, int a_rank, const int64_t *a_dim, int b_rank, const int64_t *b_dim, int *rank, int64_t *out);
+/* The type that an operator needs; two of one type. False after diag_error. */
+bool need_number(const Node *n, const Tensor *t);
+bool need_float(const Node *n, const Tensor *t);
+bool same_type(const Node *n, const Tensor *a, const Tensor *b);
+/* "[1,3,8,8]" */
+const char *shape_text(int rank, const int64_t *dim);
 /* An axis in [-rank, rank) made non-negative. */
 bool norm_axis(const Node *n, int64_t axis, int rank, int *out);
 /* Input k as integers, when it is a constant of rank 0 or 1 (`what` names it in messages). The count goes to *count. */

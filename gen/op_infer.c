@@ -38,7 +38,7 @@ bool set_shape(const Node *n, Tensor *t, DataType dtype, int rank, const int64_t
   return true;
 }
 
-static const char *shape_text(int rank, const int64_t *dim) {
+const char *shape_text(int rank, const int64_t *dim) {
   Buf b = {0};
   buf_puts(&b, "[");
   for (int i = 0; i < rank; i++)
@@ -106,21 +106,21 @@ bool axis_flags(const Tensor *axes, int rank, bool *flag) {
 
 /* ---- types ---- */
 
-static bool need_number(const Node *n, const Tensor *t) {
+bool need_number(const Node *n, const Tensor *t) {
   if (t->dtype != DT_STRING && t->dtype != DT_BOOL)
     return true;
   diag_error(EXIT_INVALID, n, "input '%s' is %s, not a number", diag_text(t->name), dtype_name(t->dtype));
   return false;
 }
 
-static bool need_float(const Node *n, const Tensor *t) {
+bool need_float(const Node *n, const Tensor *t) {
   if (dtype_is_float(t->dtype))
     return true;
   diag_error(EXIT_INVALID, n, "input '%s' is %s, not a floating-point number", diag_text(t->name), dtype_name(t->dtype));
   return false;
 }
 
-static bool same_type(const Node *n, const Tensor *a, const Tensor *b) {
+bool same_type(const Node *n, const Tensor *a, const Tensor *b) {
   if (a->dtype == b->dtype)
     return true;
   diag_error(EXIT_INVALID, n, "inputs '%s' and '%s' are of different types, %s and %s", diag_text(a->name), diag_text(b->name),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pass_fold_affine.c - requires: shapes; pass_fuse has run. Keeps: meaning (in double precision), order, names of inputs and outputs.
- * Afterwards there is no BatchNormalization; constant factors and offsets after a Gemm, and factors after a MatMul, are in its weights and
- * bias (a MatMul's offset stays an Add); runs of constant factors, or of offsets, are one node; alpha and beta of Gemm are 1.
+ * Afterwards there is no BatchNormalization; constant factors and offsets after a Gemm or a convolution, and factors after a MatMul, are in
+ * its weights and bias (a MatMul's offset stays an Add); runs of constant factors, or of offsets, are one node; alpha and beta of Gemm
+ * are 1.
  */
 #include "op.h"
 
@@ -20,10 +21,16 @@ static const Tensor *const_operand(const Node *n, Tensor **x) {
   return same ? n->in[k] : NULL;
 }
 
-/* One number, or one for each of the last dimension's `size`. */
-static bool per_column(const Tensor *c, int64_t size) {
+static bool is_conv(const Node *p) {
+  return p->op == OP_Conv || p->op == OP_ConvTranspose;
+}
+
+/* One number, or one for each output channel of p: the last axis of its output, or axis 1 behind a convolution. */
+static bool per_column(const Tensor *c, const Node *p) {
+  const Tensor *y = p->out[0];
   int64_t n = tensor_count(c);
-  return n == 1 || (n == size && c->dim[c->rank - 1] == size);
+  int axis = is_conv(p) ? 1 - y->rank : -1; /* from the end */
+  return n == 1 || (c->rank + axis >= 0 && n == y->dim[y->rank + axis] && c->dim[c->rank + axis] == n);
 }
 
 static double column(const Tensor *c, int64_t i) {
@@ -112,34 +119,52 @@ static void plain_gemm(Graph *g, Node *n) {
 
 /* ---- folding into weights ---- */
 
-/* A Gemm or MatMul with constant weights of which n is the only reader. */
+/* A Gemm, MatMul or convolution with constant weights of which n is the only reader. */
 static Node *weights_before(const Graph *g, const Tensor *x) {
   Node *p = x->producer;
-  if (!p || (p->op != OP_Gemm && p->op != OP_MatMul) || graph_uses(g, x, NULL) != 1 || !p->in[1]->value || p->in[1]->rank != 2)
+  if (!p || (p->op != OP_Gemm && p->op != OP_MatMul && !is_conv(p)) || graph_uses(g, x, NULL) != 1 || !p->in[1]->value ||
+      (p->in[1]->rank != 2 && !is_conv(p)))
     return NULL;
-  if (p->op == OP_Gemm &&
-      ((p->n_in > 2 && p->in[2] && !p->in[2]->value) || attr_float(p, "alpha", 1) != 1 || attr_float(p, "beta", 1) != 1))
+  if (p->n_in > 2 && p->in[2] && !p->in[2]->value)
+    return NULL;
+  if (p->op == OP_Gemm && (attr_float(p, "alpha", 1) != 1 || attr_float(p, "beta", 1) != 1))
     return NULL;
   return p;
 }
 
+/* The output channel that weight i belongs to. */
+static int64_t channel_of(const Node *p, int64_t i) {
+  const Tensor *w = p->in[1];
+  if (p->op == OP_Conv)
+    return i / (tensor_count(w) / w->dim[0]);
+  if (p->op == OP_ConvTranspose) { /* weights are [inputs of all groups][outputs of one group][taps] */
+    int64_t inputs = w->dim[0] / attr_int(p, "group", 1), taps = tensor_count(w) / w->dim[0] / w->dim[1];
+    return i / (tensor_count(w) / w->dim[0]) / inputs * w->dim[1] + i / taps % w->dim[1];
+  }
+  return p->op == OP_Gemm && attr_int(p, "transB", 0) ? i / w->dim[1] : i % w->dim[1];
+}
+
+/* A constant for the channels of a convolution, as its bias is shaped; others as they are. */
+static const Tensor *as_bias(Graph *g, const Node *p, const Tensor *c) {
+  return is_conv(p) ? graph_const(g, c->name, c->dtype, tensor_count(c) > 1, (int64_t[]){tensor_count(c)}, c->value) : c;
+}
+
 /* Columns of the product times c (or -1). */
 static void scale_weights(Graph *g, Node *p, const Tensor *c) {
-  bool by_row = p->op == OP_Gemm && attr_int(p, "transB", 0);
   Tensor *b = copy(g, p->in[1]);
-  int64_t count = tensor_count(b), inner = b->dim[1];
+  int64_t count = tensor_count(b);
   for (int64_t i = 0; i < count; i++)
-    b->value[i] *= c ? column(c, by_row ? i / inner : i % inner) : -1;
+    b->value[i] *= c ? column(c, channel_of(p, i)) : -1;
   p->in[1] = b;
   if (p->op == OP_MatMul || p->n_in < 3 || !p->in[2])
     return;
   Tensor minus = {.rank = 0, .value = (double[]){-1}};
-  p->in[2] = combine(g, p, p->in[2], c ? c : &minus, true);
+  p->in[2] = combine(g, p, p->in[2], c ? as_bias(g, p, c) : &minus, true);
 }
 
 static void add_bias(Graph *g, Node *p, const Tensor *c) {
   if (p->n_in > 2 && p->in[2]) {
-    p->in[2] = combine(g, p, p->in[2], c, false);
+    p->in[2] = combine(g, p, p->in[2], as_bias(g, p, c), false);
     return;
   }
   Tensor *bias = graph_const(g, mem_printf("%s.bias", p->name), p->in[1]->dtype, 1, &p->out[0]->dim[1], NULL);
@@ -164,7 +189,7 @@ static bool fold(Graph *g, Node *n) {
   if (!x || x->rank < 1 || !dtype_is_float(x->dtype))
     return false;
   Node *p = weights_before(g, x), *before = x->producer;
-  bool factor = n->op == OP_Mul || n->op == OP_Neg, fits = !c || per_column(c, x->dim[x->rank - 1]);
+  bool factor = n->op == OP_Mul || n->op == OP_Neg, fits = !c || (p && per_column(c, p));
   if (p && fits && (factor || n->op == OP_Sub)) {
     scale_weights(g, p, factor ? c : NULL);
     if (factor) {
@@ -176,7 +201,7 @@ static bool fold(Graph *g, Node *n) {
     n->in[0] = x;
     n->in[1] = (Tensor *)c;
   }
-  if (p && fits && n->op == OP_Add && p->op == OP_Gemm) {
+  if (p && fits && n->op == OP_Add && p->op != OP_MatMul) {
     add_bias(g, p, c);
     swallow(g, n, x);
     return true;
@@ -192,8 +217,8 @@ static bool fold(Graph *g, Node *n) {
     swallow(g, n, x);
     return true;
   }
-  p = before->op == OP_Add && fits && factor && per_column(d, x->dim[x->rank - 1]) ? weights_before(g, y) : NULL;
-  if (!p)
+  p = before->op == OP_Add && factor ? weights_before(g, y) : NULL;
+  if (!p || !per_column(d, p) || (c && !per_column(c, p)))
     return false;
   scale_weights(g, p, c); /* (y + d) * c */
   Tensor minus = {.rank = 0, .value = (double[]){-1}};

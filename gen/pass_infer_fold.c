@@ -56,6 +56,8 @@ static int64_t work(const Node *n) {
   int64_t per_element = 1;
   if (n->op == OP_MatMul || n->op == OP_Gemm)
     per_element = n->in[0]->rank ? n->in[0]->dim[n->in[0]->rank - 1] * (n->op == OP_Gemm ? n->in[0]->dim[0] : 1) : 1;
+  if (n->op == OP_Conv || n->op == OP_ConvTranspose)
+    per_element = tensor_count(n->in[1]);
   return per_element > max_work ? max_work + 1 : tensor_count(n->out[0]) * (per_element ? per_element : 1);
 }
 

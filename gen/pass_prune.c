@@ -8,7 +8,8 @@
 #include <math.h>
 
 static bool is_weight(const Node *n, int at) {
-  return (n->op == OP_Gemm || n->op == OP_MatMul) && at < 2 && n->in[at] && n->in[at]->value;
+  const bool conv = n->op == OP_Conv || n->op == OP_ConvTranspose;
+  return (n->op == OP_Gemm || n->op == OP_MatMul || conv) && at < 2 && n->in[at] && n->in[at]->value;
 }
 
 /* Weights with |w| < t * max|w| of their tensor become 0. */

@@ -96,6 +96,22 @@ static void upgrade_erfc(Graph *g, Node *n) {
   n->n_out = 0;
 }
 
+/* Inputs become data, region, scales, sizes. Before opset 11 positions were counted from the first element. */
+static void upgrade_resize(Graph *g, Node *n) {
+  const bool upsample = n->op == OP_Upsample;
+  const Attr *a = node_attr(n, "scales");
+  n->op = OP_Resize;
+  if (!upsample && n->opset >= 11)
+    return;
+  Tensor *scales = n->n_in > 1 ? n->in[1] : NULL;
+  if (a && a->type == ATTR_FLOATS && !scales)
+    scales = upgrade_const(g, n, "scales", DT_FLOAT, a->n, a->floats);
+  set_input(n, 1, NULL);
+  set_input(n, 2, scales);
+  attr_set_string(n, "coordinate_transformation_mode", "asymmetric");
+  attr_set_string(n, "nearest_mode", upsample ? "floor" : "simple");
+}
+
 static void upgrade_node(Graph *g, Node *n) {
   switch (n->op) {
   case OP_Clip:
@@ -145,6 +161,13 @@ static void upgrade_node(Graph *g, Node *n) {
     break;
   case OP_Dropout:
     drop_outputs(g, n);
+    break;
+  case OP_MaxPool:
+    drop_outputs(g, n);
+    break;
+  case OP_Resize:
+  case OP_Upsample:
+    upgrade_resize(g, n);
     break;
   case OP_Erfc:
     upgrade_erfc(g, n);

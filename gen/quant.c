@@ -102,6 +102,8 @@ static bool drops_bits(const Graph *g, const Node *n) {
       return true; /* (x - mean) * scale: exact in between */
     return n->op == OP_Add || n->op == OP_Sub || n->op == OP_Sum || n->op == OP_Neg;
   case KIND_MOVE:
+    if (n->op == OP_MaxPool || n->op == OP_GlobalMaxPool)
+      return false; /* comparing narrow values costs less, and gives the same */
     for (int i = 0; i < n->n_out; i++)
       if (n->out[i] && !consumer_drops_bits(g, n->out[i]))
         return false;
@@ -132,7 +134,8 @@ static void assign_const(const Graph *g, const Options *o, const LayerConfig *c,
   int64_t count = tensor_count(t);
   for (int64_t i = 0; i < count; i++)
     lo = fmin(lo, t->value[i]), hi = fmax(hi, t->value[i]);
-  bool bias = (n->op == OP_Gemm && at == 2) || ((n->op == OP_Add || n->op == OP_Sub) && count > 0);
+  bool bias = ((n->op == OP_Gemm || n->op == OP_Conv || n->op == OP_ConvTranspose) && at == 2) ||
+              ((n->op == OP_Add || n->op == OP_Sub) && count > 0);
   t->fmt = pick(o, bias ? c->has_bias : c->has_weight, bias ? c->bias : c->weight, lo, hi);
   int64_t bad = 0;
   Overflow overflow = c->has_overflow ? c->overflow : o->overflow;
