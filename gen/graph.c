@@ -346,15 +346,14 @@ int64_t graph_macs(const Graph *g) {
   int64_t sum = 0;
   for (int i = 0; i < g->n_nodes; i++) {
     const Node *n = g->node[i];
-    if (n->out[0]->rank < 0)
+    const bool conv = n->op == OP_Conv || n->op == OP_ConvTranspose;
+    if ((n->op != OP_Gemm && n->op != OP_MatMul && !conv) || n->out[0]->rank < 0)
       continue;
-    const Tensor *a = n->in[0], *b = n->n_in > 1 ? n->in[1] : NULL;
-    if (n->op == OP_Conv) /* padding counted */
-      sum += tensor_count(n->out[0]) * (tensor_count(b) / b->dim[0]);
-    if (n->op == OP_ConvTranspose) /* what leaves the output counted */
-      sum += tensor_count(a) * (tensor_count(b) / b->dim[0]);
-    if (n->op != OP_Gemm && n->op != OP_MatMul)
+    const Tensor *a = n->in[0], *b = n->in[1];
+    if (conv) { /* with the products that padding takes part in, or that fall outside the output */
+      sum += tensor_count(n->op == OP_Conv ? n->out[0] : a) * (tensor_count(b) / b->dim[0]);
       continue;
+    }
     int64_t depth = n->op == OP_Gemm && attr_int(n, "transA", 0) ? a->dim[0] : a->rank ? a->dim[a->rank - 1] : 1;
     sum += tensor_count(n->out[0]) * depth;
   }
