@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 DIR=tests/e2e/exported
 refused=' topk ' # not among the operators
-simulated=' argmax_dynamo chunk_gate gelu_erf keras_flatten keras_two_in_out logsoftmax maxout skl_logreg3 skl_sgd_log slicing softmax_op11 where '
+simulated=' argmax_dynamo chunk_gate conv_1d conv_ae conv_depthwise conv_unet_dynamo keras_conv_residual gelu_erf keras_flatten keras_two_in_out logsoftmax maxout skl_logreg3 skl_sgd_log slicing softmax_op11 where '
 
 one() {
   local name=$1 x=$DIR/$1_x.npy want=$DIR/$1_float.npy target=c
