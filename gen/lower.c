@@ -7,7 +7,6 @@
  */
 #include "lower.h"
 #include "op.h"
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -150,51 +149,14 @@ static void lower_move(Lower *l, const Node *n) {
   }
 }
 
-/* Beyond this, compiling takes minutes and gigabytes, and no FPGA holds the result: one with 2 million LUTs has cells for some 100,000
- * adders. */
-enum { MAX_VALUES = 2000000 };
-static const char make_it_smaller[] = "use a smaller input or fewer channels, --prune, or fewer bits in --q";
-
 bool lower_too_large(Lower *l) {
-  if (l->k->n <= MAX_VALUES)
+  if (l->k->n <= MAX_OPERATIONS)
     return false;
   if (!l->told_too_large)
     diag_error(EXIT_UNSUPPORTED, l->node, "in this layer the network grows beyond %d operations, each with hardware of its own; %s",
-               MAX_VALUES, make_it_smaller);
+               MAX_OPERATIONS, CHECK_SIZE_ADVICE);
   l->told_too_large = true;
   return true;
-}
-
-/* Products with constants that are not zero: most take an adder or more. */
-static int64_t products(const Lower *l, const Node *n) {
-  const bool conv = n->op == OP_Conv || n->op == OP_ConvTranspose;
-  if (!conv && n->op != OP_Gemm && n->op != OP_MatMul)
-    return 0;
-  const Tensor *w = n->in[n->in[1]->value ? 1 : 0], *a = n->in[0];
-  if (!w->value)
-    return 0;
-  int64_t count = tensor_count(w), used = 0;
-  for (int64_t i = 0; i < count; i++) {
-    bool fits = true;
-    used += quant_const(w->value[i], w->fmt, l->o->round, l->o->overflow, &fits) != 0;
-  }
-  if (n->op == OP_Conv)
-    return used * (tensor_count(n->out[0]) / n->out[0]->dim[1]);
-  if (n->op == OP_ConvTranspose)
-    return used * (tensor_count(a) / a->dim[1]);
-  int64_t depth = n->op == OP_Gemm && attr_int(n, "transA", 0) ? a->dim[0] : a->dim[a->rank - 1];
-  return count ? used * (tensor_count(n->out[0]) * depth / count) : 0;
-}
-
-static bool refuse_too_many_products(const Lower *l) {
-  int64_t sum = 0;
-  for (int i = 0; i < l->g->n_nodes; i++)
-    sum += products(l, l->g->node[i]);
-  if (sum > MAX_VALUES)
-    diag_error(EXIT_UNSUPPORTED, NULL,
-               "the network takes %" PRId64 " multiplications by weights, each with hardware of its own; at most %d are supported: %s", sum,
-               MAX_VALUES, make_it_smaller);
-  return sum > MAX_VALUES;
 }
 
 static void add_layer(Lower *l, const Node *n, const Tensor *t) {
@@ -283,8 +245,6 @@ static Kernel *lower_with(const Graph *g, const Options *o, const Config *config
   Lower low = {.g = g, .o = o, .config = config, .k = hir_new(o->top), .dsp = dsp, .round = o->round, .overflow = o->overflow, .site = -1};
   Lower *l = &low;
   l->num = mem_array((size_t)g->n_tensors + 1, sizeof *l->num);
-  if (refuse_too_many_products(l))
-    return l->k;
   lower_inputs(l);
   for (int i = 0; i < g->n_nodes && !lower_too_large(l); i++) {
     const Node *n = g->node[i];

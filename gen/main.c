@@ -68,6 +68,8 @@ static Graph *front_end(const Options *o) {
   done(o, "fold", g, NULL);
   pass_dead(g);
   pass_check_static(g);
+  if (!o->info)
+    pass_check_size(g, o->prune);
   done(o, "dead", g, NULL);
   return g;
 }

@@ -207,6 +207,13 @@ void pass_fuse(Graph *g);
 /* After pass_dead: what is left at run time but can only be compiled away (KIND_FOLD), each an EXIT_UNSUPPORTED; NaN and infinite weights,
  * each an EXIT_NUMERIC. */
 void pass_check_static(Graph *g);
+/* Every operation has hardware of its own. Beyond this many, compiling takes minutes and 3 GiB; the largest FPGAs hold some 200,000 adders.
+ */
+enum { MAX_OPERATIONS = 1000000 };
+#define CHECK_SIZE_ADVICE "use a smaller input or fewer channels, --prune=T, or fewer bits in --q"
+/* After pass_dead: refuses (EXIT_UNSUPPORTED) what is sure to pass that limit, before time and memory go into it. prune: of --prune, or
+ * negative. */
+void pass_check_size(const Graph *g, double prune);
 /* BatchNormalization and constant Mul/Add/Sub/Div after a Gemm/MatMul/Conv of which they are the only consumer go into its weights
  * and bias; those left over become Mul + Add. MatMul + constant Add stays two nodes (quant.c keeps the sum exact). */
 void pass_fold_affine(Graph *g);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pass_check_ops.c - requires: a graph as read. Keeps: everything. Reports what is not supported, all of it.
+ * pass_check_ops.c - requires: a graph as read (pass_check_ops), as it will be lowered (the others). Keeps: everything. Reports what is not
+ * supported, all of it.
  */
 #include "nngen.h"
 
@@ -84,4 +85,45 @@ void pass_check_static(Graph *g) {
       if (n->in[k] && n->in[k]->value && dtype_is_float(n->in[k]->dtype))
         check_values(n, n->in[k]);
   }
+}
+
+/* Products with weights that are not zero: an adder or more each. */
+static int64_t products(const Node *n, double prune) {
+  const bool conv = n->op == OP_Conv || n->op == OP_ConvTranspose;
+  if (!conv && n->op != OP_Gemm && n->op != OP_MatMul)
+    return 0;
+  const Tensor *w = n->in[n->in[1]->value ? 1 : 0], *a = n->in[0];
+  const int64_t count = tensor_count(w);
+  if (!w->value || count == 0)
+    return 0;
+  double most = 0;
+  for (int64_t i = 0; i < count; i++)
+    most = fmax(most, fabs(w->value[i]));
+  int64_t used = 0;
+  for (int64_t i = 0; i < count; i++)
+    used += w->value[i] != 0 && fabs(w->value[i]) >= prune * most;
+  if (n->op == OP_Conv)
+    return used * (tensor_count(n->out[0]) / n->out[0]->dim[1]);
+  if (n->op == OP_ConvTranspose)
+    return used * (tensor_count(a) / a->dim[1]);
+  const int64_t depth = n->op == OP_Gemm && attr_int(n, "transA", 0) ? a->dim[0] : a->dim[a->rank - 1];
+  return (int64_t)((double)used * (double)tensor_count(n->out[0]) * (double)depth / (double)count);
+}
+
+void pass_check_size(const Graph *g, double prune) {
+  int64_t sum = 0, elements = 0;
+  for (int i = 0; i < g->n_in; i++)
+    elements += tensor_count(g->in[i]);
+  for (int i = 0; i < g->n_nodes; i++) {
+    const Node *n = g->node[i];
+    sum += products(n, prune);
+    if (op_info[n->op].kind != KIND_MOVE && n->out[0])
+      elements += tensor_count(n->out[0]);
+  }
+  if (sum > MAX_OPERATIONS)
+    diag_error(EXIT_UNSUPPORTED, NULL, "takes %lld multiplications by weights, each with hardware of its own; at most %d are supported: %s",
+               (long long)sum, MAX_OPERATIONS, CHECK_SIZE_ADVICE);
+  else if (elements > MAX_OPERATIONS)
+    diag_error(EXIT_UNSUPPORTED, NULL, "takes %lld elements, each with hardware of its own; at most %d are supported: %s",
+               (long long)elements, MAX_OPERATIONS, CHECK_SIZE_ADVICE);
 }

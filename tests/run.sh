@@ -20,6 +20,7 @@ fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0 2
 kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
+onnx-nodes|60|tests/e2e/onnx_nodes.sh
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
@@ -32,7 +33,7 @@ EOF
 full() {
   cat <<'EOF'
 models-1|1100|tests/e2e/models.sh jet_like autoencoder mlp50
-models-2|1100|tests/e2e/models.sh jet_like_dynamo digits ngamma logreg skl_mlp ch1
+models-2|1100|tests/e2e/models.sh jet_like_dynamo digits ngamma logreg skl_mlp ch1 cnn1d
 hls-1|600|tests/e2e/hls.sh jet_like autoencoder mlp50 skl_mlp
 hls-2|600|tests/e2e/hls.sh jet_like_dynamo digits ngamma logreg ch1
 hls-modes|300|tests/e2e/hls.sh modes
@@ -41,6 +42,7 @@ fuzz-1|900|tests/fuzz/run.sh 1001 700 20 4 10
 fuzz-2|900|tests/fuzz/run.sh 3001 700 20 4 10
 kernels|600|tests/fuzz/kernels.sh 1001 150 30 4 15
 exported|900|tests/e2e/exported.sh all
+onnx-nodes|300|tests/e2e/onnx_nodes.sh
 kept|600|tests/fuzz/run.sh kept
 graphs|600|tests/e2e/graphs.sh full
 standards|600|tests/e2e/standards.sh full

@@ -108,10 +108,11 @@ def fit(net, x, y, loss, epochs, batch=256, lr=3e-3, weight_decay=0.0):
 
 # --- export --------------------------------------------------------------------------------------------------------
 
-def export_torch(net, name, width, dynamo=False):
-    """Both PyTorch exporters at their default opset, with a dynamic batch axis."""
+def export_torch(net, name, shape, dynamo=False):
+    """Both PyTorch exporters at their default opset, with a dynamic batch axis. shape: of one sample, or its length."""
     import torch
-    path, sample = MODELS / f"{name}.onnx", (torch.zeros(2, width),)
+    shape = shape if isinstance(shape, tuple) else (shape,)
+    path, sample = MODELS / f"{name}.onnx", (torch.zeros(2, *shape),)
     names = dict(input_names=["x"], output_names=["y"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the TorchScript exporter announces its retirement on every call
