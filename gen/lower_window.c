@@ -88,7 +88,7 @@ static void pool(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num), int64_t *
   int64_t in = window_in(&w), out = window_out(&w), taps = window_taps(&w), channels = X->dim[0] * X->dim[1], at[MAX_SPATIAL] = {0};
   int64_t *from = mem_array((size_t)taps + 1, sizeof *from);
   Num *g = mem_array((size_t)taps + 1, sizeof *g);
-  for (int64_t o = 0; o < out; o++, window_next(w.axes, w.out, at)) {
+  for (int64_t o = 0; o < out && !lower_too_large(l); o++, window_next(w.axes, w.out, at)) {
     int64_t tap[MAX_SPATIAL] = {0}, seen = 0;
     for (int64_t t = 0; t < taps; t++, window_next(w.axes, w.kernel, tap)) {
       from[seen] = window_source(&w, at, tap);
@@ -113,6 +113,8 @@ void lower_average_pool(Lower *l, const Node *n) {
   Num *y = lower_out(l, Y);
   int64_t out = tensor_count(Y) / (Y->dim[0] * Y->dim[1]), *members = mem_array((size_t)out + 1, sizeof *members);
   pool(l, n, num_add, members);
+  if (lower_too_large(l))
+    return;
   for (int64_t e = 0; e < tensor_count(Y); e++)
     y[e] = num_mean(l, y[e], members[e % out], Y);
 }
@@ -138,7 +140,7 @@ void lower_resize(Lower *l, const Node *n) {
   int frac = weight_places(n, Y->exact ? 20 : Y->fmt.W + 4);
   int64_t index[MAX_RANK] = {0}, at[1 << MAX_RANK];
   double weight[1 << MAX_RANK];
-  for (int64_t o = 0; o < tensor_count(Y); o++, window_next(Y->rank, Y->dim, index)) {
+  for (int64_t o = 0; o < tensor_count(Y) && !lower_too_large(l); o++, window_next(Y->rank, Y->dim, index)) {
     int k = resize_gather(n, index, at, weight);
     Num term[1 << MAX_RANK];
     for (int i = 0; i < k; i++)

@@ -9,7 +9,8 @@ N = h.make_node
 
 
 def save(name, args, nodes, inits, width, out, config=None, out_type=T.FLOAT):
-    g = h.make_graph(nodes, name, [h.make_tensor_value_info("x", T.FLOAT, ["N", width])], [h.make_tensor_value_info("y", out_type, ["N", *out])],
+    width = width if isinstance(width, list) else [width]
+    g = h.make_graph(nodes, name, [h.make_tensor_value_info("x", T.FLOAT, ["N", *width])], [h.make_tensor_value_info("y", out_type, ["N", *out])],
                      [numpy_helper.from_array(np.asarray(v, np.int64 if n[0] == "i" else np.float32), n) for n, v in inits.items()])
     m = h.make_model(g, opset_imports=[h.make_opsetid("", 17)], ir_version=8, producer_name="golden")
     (HERE / f"{name}.onnx").write_bytes(m.SerializeToString())
@@ -30,3 +31,6 @@ save("residual", "--q=5,3 --overflow=wrap",
      [N("Slice", ["x", "i0", "i2", "i1"], ["a"], name="left"), N("Slice", ["x", "i2", "i4", "i1"], ["b"], name="right"), N("Mul", ["a", "b"], ["p"], name="gate"),
       N("MatMul", ["a", "w"], ["h"], name="fc1"), N("Add", ["h", "p"], ["s"], name="join"), N("Concat", ["s", "b"], ["y"], name="both", axis=1)],
      {"w": [[1.5, -2], [.75, 1]], "i0": [0], "i1": [1], "i2": [2], "i4": [4]}, 4, [4])
+save("convolution", "--q=6,3", [N("Conv", ["x", "w", "b"], ["h"], name="conv", pads=[1, 1]), N("Relu", ["h"], ["r"], name="relu"),
+                                N("MaxPool", ["r"], ["p"], name="max", kernel_shape=[2], strides=[2]), N("AveragePool", ["p"], ["y"], name="mean", kernel_shape=[2])],
+     {"w": [[[1.5, -.25, .75]], [[.5, 0, 1.25]]], "b": [.5, -1.25]}, [1, 4], [2, 1])

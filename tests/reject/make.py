@@ -98,7 +98,7 @@ external("external_symlink", "link.data", 0, 24)
 (HERE / "external.data").write_bytes(W.tobytes())
 
 # ---- unsupported: exit 3 ----
-c = N("Conv", ["x", "w"], ["a"], name="conv1")
+c = N("DeformConv", ["x", "w", "w"], ["a"], name="conv1")
 save("unknown_ops", [c, N("LSTM", ["a", "w", "w"], ["b"], name="lstm"), N("Frobnicate", ["b"], ["y"], name="frob")], [w()])
 save("unknown_domain", [N("FusedDense", ["x", "w"], ["y"], name="fused", domain="com.acme")], [w()], sets=[h.make_opsetid("com.acme", 1)])
 save("opset_6", [dense], [w()], opset=6)
@@ -124,6 +124,50 @@ save("function", [N("Twice", ["x"], ["y"], domain="local", name="twice")], sets=
 save("sparse", [dense], edit=lambda m: m.graph.sparse_initializer.append(h.make_sparse_tensor(w(np.ones(2)), ints([0, 3], ""), [3, 2])))
 save("escapes", [N("Evil\x1b[2J\n", ["x"], ["y"], name="a\x1b[31m\r\n\u00e9\u2028" + "z" * 500)])
 save("reciprocal_of_negative", [N("Reciprocal", ["x"], ["y"], name="inverse")])
+
+# ---- convolutions, pools, resizing ----
+IMAGE = IN("N", 2, 5, 5)
+
+
+def window(name, op, inits=(), ins=(IMAGE,), more=(), outs=("y",), **attr):
+    save(name, [N(op, ["x", *[i.name for i in inits], *more], list(outs), name="layer", **attr)], inits, ins=ins)
+
+
+k3 = w(np.ones((4, 2, 3, 3)))
+window("conv_large_kernel", "Conv", [w(np.ones((1, 2, 8, 3)))], pads=[1, 0, 1, 0])
+window("conv_channels", "Conv", [w(np.ones((4, 3, 3, 3)))])
+window("conv_group", "Conv", [k3], group=3)
+window("conv_group_zero", "Conv", [k3], group=0)
+window("conv_stride_zero", "Conv", [k3], strides=[1, 0])
+window("conv_dilation_count", "Conv", [k3], dilations=[1])
+window("conv_pads_count", "Conv", [k3], pads=[1, 1, 1])
+window("conv_pads_negative", "Conv", [k3], pads=[1, 1, -1, 1])
+window("conv_auto_pad", "Conv", [k3], auto_pad="SAME")
+window("conv_kernel_shape", "Conv", [k3], kernel_shape=[3, 2])
+window("conv_bias", "Conv", [k3, w(np.ones(3), "b")])
+window("conv_rank", "Conv", [w(np.ones((4, 2)))], ins=(IN("N", 2),))
+window("conv_run_time_weights", "Conv", ins=(IMAGE, IN(4, 2, 3, 3, n="k")), more=("k",))
+window("transposed_channels", "ConvTranspose", [k3])
+window("transposed_output_padding", "ConvTranspose", [w(np.ones((2, 1, 3, 3)))], output_padding=[2, 0], strides=[2, 2])
+window("transposed_output_shape", "ConvTranspose", [w(np.ones((2, 1, 3, 3)))], output_shape=[0, 5])
+window("transposed_nothing_left", "ConvTranspose", [w(np.ones((2, 1, 1, 1)))], pads=[3, 3, 3, 3])
+window("pool_no_kernel", "MaxPool")
+window("pool_only_padding", "MaxPool", kernel_shape=[2, 2], pads=[2, 0, 0, 0])
+window("pool_positions", "MaxPool", outs=("v", "y"), kernel_shape=[2, 2])
+window("pool_rank", "GlobalAveragePool", ins=(IN("N", 2),))
+window("resize_cubic", "Resize", [w(np.ones(0), "r"), w([1, 1, 2, 2], "s")], mode="cubic")
+window("resize_antialias", "Resize", [w(np.ones(0), "r"), w([1, 1, .5, .5], "s")], mode="linear", antialias=1)
+window("resize_both", "Resize", [w(np.ones(0), "r"), w([1, 1, 2, 2], "s"), ints([1, 2, 9, 9], "z")])
+window("resize_neither", "Resize")
+window("resize_scale", "Resize", [w(np.ones(0), "r"), w([1, 1, 2, 0], "s")])
+window("resize_nan", "Resize", [w(np.ones(0), "r"), w([1, 1, 2, np.nan], "s")])
+window("resize_count", "Resize", [w(np.ones(0), "r"), w([2, 2], "s")])
+window("resize_run_time", "Resize", ins=(IMAGE, IN(4, n="s")), more=("", "s"))
+window("depth_blocks", "DepthToSpace", blocksize=2)
+window("space_blocks", "SpaceToDepth", blocksize=2)
+window("many_products", "Conv", [w(np.ones((2, 1, 1, 1)))], ins=(IN("N", 1, 1000, 600),))
+window("many_elements", "MaxPool", ins=(IN("N", 1, 1100, 1000),), kernel_shape=[2, 2])
+window("many_operations", "Conv", [w(np.random.default_rng(1).normal(0, 1, (6, 8, 3, 3)))], ins=(IN("N", 8, 44, 44),), pads=[1, 1, 1, 1])
 
 # ---- numeric: exit 4 ----
 save("nan_weight", [dense], [w([[1, np.nan], [1, 1], [1, 1]])])

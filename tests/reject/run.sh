@@ -115,6 +115,40 @@ function 3 'twice' .*function
 sparse 3 'w' is sparse
 escapes 3 a\\x1B\[31m.*Evil\\x1B
 reciprocal_of_negative 3 'inverse' .*negative
+conv_large_kernel 2 'layer' .Conv #0.: .*reaches over 8 elements .* has 7
+conv_channels 2 'layer' .*\[4,3,3,3\] do not fit the input \[1,2,5,5\]
+conv_group 2 'layer' .* in 3 groups
+conv_group_zero 2 'layer' .* in 0 groups
+conv_stride_zero 2 strides has the entry 0
+conv_dilation_count 2 dilations must be a list of 2
+conv_pads_count 2 pads must be a list of 4
+conv_pads_negative 2 pads has the entry -1.*negative
+conv_auto_pad 2 auto_pad 'SAME'
+conv_kernel_shape 2 kernel_shape is not that of its weights
+conv_bias 2 bias \[3\] for 4 channels
+conv_rank 2 'layer' .*same number of dimensions
+conv_run_time_weights 3 'layer' .*its weights .'k'. must be constant
+transposed_channels 2 'layer' .*\[4,2,3,3\] do not fit
+transposed_output_padding 2 output_padding must be less
+transposed_output_shape 2 output_shape has the entry 0
+transposed_nothing_left 2 length -1
+pool_no_kernel 2 'layer' .*no kernel_shape
+pool_only_padding 2 'layer' .*wholly in the padding
+pool_positions 3 positions of the maxima
+pool_rank 2 'x' has 2 dimensions
+resize_cubic 3 mode 'cubic'
+resize_antialias 3 antialias
+resize_both 2 both scales and sizes
+resize_neither 2 neither scales nor sizes
+resize_scale 2 axis 3: 5 elements become 0
+resize_nan 4 's' is NaN
+resize_count 2 its scales .'s'. must be 4 numbers
+resize_run_time 3 its scales .'s'. must be a constant
+depth_blocks 2 blocks of 2x2
+space_blocks 2 blocks of 2x2
+many_products 3 1200000 multiplications .* smaller input
+many_elements 3 elements.* at most 1000000
+many_operations 3 'layer' .*beyond 1000000 operations.* smaller input
 nan_weight 4 'w'.*(NaN|nan|not a number|undefined)
 inf_weight 4 'w'.*(inf|NaN|finite)
 EOF

@@ -417,6 +417,48 @@ static void batchnorm_goes_into_weights(void **state) {
   assert_float_equal(run(g, (double[]){2, 4}), (3 - 1) / sqrt(4 + 1e-5) * 2 + 0.5, 1e-9);
 }
 
+static void batchnorm_goes_into_convolutions(void **state) {
+  (void)state;
+  Model *m = model(13);
+  input(m, "x", DIMS(1, 2, 2));
+  /* two groups of one input and two outputs each, one tap: y[c] = w[c] x[c / 2] */
+  floats(m, "w", VALUES(1, 2, 3, 4), DIMS(2, 2, 1));
+  floats(m, "s", VALUES(1, 10, 100, 1000), DIMS(4));
+  floats(m, "o", VALUES(5, 6, 7, 8), DIMS(4));
+  floats(m, "mean", VALUES(0, 0, 0, 0), DIMS(4));
+  floats(m, "var", VALUES(0.99999f, 0.99999f, 0.99999f, 0.99999f), DIMS(4));
+  floats(m, "c", VALUES(1, 1, 1, 2), DIMS(4, 1));
+  attr_i(node(m, "h = ConvTranspose(x, w)"), "group", 2);
+  node(m, "b = BatchNormalization(h, s, o, mean, var)");
+  node(m, "n = Neg(b)");
+  node(m, "y = Add(n, c)");
+  output(m, "y");
+  Graph *g = front(m);
+  assert_non_null(g);
+  assert_string_equal(ops(g), "ConvTranspose");
+  Eval *e = eval_new(g);
+  eval_run(e, (double[]){1, 2, 3, 4});
+  const double *y = eval_value(e, g->out[0]),
+               want[] = {-1 - 5 + 1, -2 - 5 + 1, -20 - 6 + 1, -40 - 6 + 1, -900 - 7 + 1, -1200 - 7 + 1, -12000 - 8 + 2, -16000 - 8 + 2};
+  for (int i = 0; i < 8; i++)
+    assert_float_equal(y[i], want[i], 1e-2);
+}
+
+/* [4] after a convolution over length 4 is for positions, not channels. */
+static void offsets_along_positions_stay(void **state) {
+  (void)state;
+  Model *m = model(13);
+  input(m, "x", DIMS(1, 1, 4));
+  floats(m, "w", VALUES(1, 2, 3, 4), DIMS(4, 1, 1));
+  floats(m, "c", VALUES(1, 2, 3, 4), DIMS(4));
+  node(m, "h = Conv(x, w)");
+  node(m, "y = Add(h, c)");
+  output(m, "y");
+  Graph *g = front(m);
+  assert_non_null(g);
+  assert_string_equal(ops(g), "Conv Add");
+}
+
 static void factors_stay_where_the_sum_is_read_twice(void **state) {
   (void)state;
   Model *m = small(13);
@@ -507,6 +549,8 @@ int main(void) {
       TEST(shape_arithmetic_folds),
       TEST(old_softmax_flattens),
       TEST(batchnorm_goes_into_weights),
+      TEST(batchnorm_goes_into_convolutions),
+      TEST(offsets_along_positions_stay),
       TEST(factors_stay_where_the_sum_is_read_twice),
       TEST(activations_fuse),
       TEST(run_time_only_where_hardware_can),
