@@ -75,6 +75,7 @@ typedef struct {
   double *u;  /* upper: inverse of h is u' u, in the order of `order` */
   int *order; /* inputs by falling second moment */
   double *mean_x;
+  double ridge; /* in h: constant inputs make it singular */
 } Moments;
 
 static const double *sort_key;
@@ -102,8 +103,9 @@ static Moments moments(const RdoLayer *l) {
     }
   for (int i = 0; i < n; i++)
     mean += m.h[i * n + i] / n;
+  m.ridge = 1e-3 * mean + 1e-12;
   for (int i = 0; i < n; i++) {
-    m.h[i * n + i] += 1e-3 * mean + 1e-12; /* constant inputs make it singular */
+    m.h[i * n + i] += m.ridge;
     diagonal[i] = m.h[i * n + i];
     m.order[i] = i;
     for (int j = 0; j < i; j++)
@@ -142,7 +144,7 @@ static void refit(const RdoLayer *l, const Moments *m, const double *mean_z, dou
     }
   for (int j = 0; j < cols; j++) {
     for (int i = 0; i < n; i++) {
-      column[i] = b[i * cols + j];
+      column[i] = b[i * cols + j] + m->ridge * l->w[i * cols + j]; /* the ridge holds the change small, not the weight */
       for (int k = 0; k < n; k++)
         column[i] -= m->h[i * n + k] * l->w[k * cols + j];
     }

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_FIT = 3000, MAX_HELD = 3000, PROBES = 48, BISECTIONS = 9, LEAST_WIDTH = 3 };
+enum { MAX_FIT = 3000, MAX_HELD = 3000, PROBES = 48, BISECTIONS = 10, LEAST_WIDTH = 3 };
 
 typedef struct {
   Graph *g;
@@ -433,7 +433,7 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   for (int W = from; W >= (widest ? LEAST_WIDTH : 1) && worse < 2; W--) {
     if (widest)
       set_width(&s, W);
-    double lo = -27, hi = 0, best_here = INFINITY; /* log2 of the price: passes, does not */
+    double lo = -44, hi = 0, best_here = INFINITY; /* log2 of the price: passes, does not */
     for (int i = 0; i < BISECTIONS; i++) {
       double at = i == 0 ? lo : (lo + hi) / 2;
       if (isatty(2) && !o->quiet && now_s() - started > 2)
