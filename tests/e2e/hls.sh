@@ -93,6 +93,7 @@ loops() { # every loop counts up to a constant, and nothing else goes backwards
 }
 heap() { ! nm -C "$1" | grep -E ' (malloc|calloc|realloc|free|alloca|operator (new|delete).*)$'; }
 recursion() { # FLAGS FILE TOP: the call graph of the generated code has no cycle (ap_int's own >> and << call each other)
+  # shellcheck disable=SC2086
   (cd "$WORK" && g++ $1 -O0 -fno-exceptions -fcallgraph-info -c -o calls.o "$2") || return 1
   [ "$(grep -c '^edge' "$WORK/calls.ci")" -gt 10 ] || { echo "no call graph"; return 1; }
   sed -nE 's/^edge: \{ sourcename: "([^":]*:)?([^"]*)" targetname: "([^":]*:)?([^"]*)".*/\2 \4/p' "$WORK/calls.ci" | grep -E "^[^ ]*$3[^ ]* [^ ]*$3" >"$WORK/calls"
@@ -154,8 +155,7 @@ fails() { # NAME SED...: the source changed so must give FAIL
   rm -rf "$WORK/bad/build"
   sed -i "$2" "$WORK/bad/$3"
   cmp -s "$WORK/bad/$3" "$WORK/good/$3" && { not_ok "$1" "nothing to change"; return; }
-  said=$(make -s -C "$WORK/bad" hls HLS_TYPES="${4:-NATIVE}" 2>/dev/null)
-  if [ $? -ne 0 ] && [[ $(tail -n 1 <<<"$said") == "FAIL: "* ]]; then ok "$1"; else not_ok "$1" "$(tail -n 1 <<<"$said")"; fi
+  if ! said=$(make -s -C "$WORK/bad" hls HLS_TYPES="${4:-NATIVE}" 2>/dev/null) && [[ $(tail -n 1 <<<"$said") == "FAIL: "* ]]; then ok "$1"; else not_ok "$1" "$(tail -n 1 <<<"$said")"; fi
 }
 can_fail() {
   fails hls.fails.shift '0,/, 2)/s/, 2)/, 3)/' hls/ch1.cpp
@@ -172,8 +172,7 @@ verified() { # --verify runs it and the report says so
 }
 no_headers() { # says which and how, and is no failure
   local said
-  said=$(make -s -C "$WORK/good" hls HLS_HEADERS="$WORK/none" PYTHON=false 2>&1)
-  [ $? -ne 0 ] && grep -q '^SKIP: ap_int.h and ac_int.h are not installed (passed with NATIVE)' <<<"$said" && grep -q 'Error 77' <<<"$said" || { echo "$said"; return 1; }
+  ! said=$(make -s -C "$WORK/good" hls HLS_HEADERS="$WORK/none" PYTHON=false 2>&1) && grep -q '^SKIP: ap_int.h and ac_int.h are not installed (passed with NATIVE)' <<<"$said" && grep -q 'Error 77' <<<"$said" || { echo "$said"; return 1; }
 }
 
 # ---- the vendors' flows, with the vendors' commands stubbed ----
@@ -246,4 +245,3 @@ case $1 in
   modes) modes ;;
   *) for m; do model "$m" 8,3 16,6 16,auto; done ;;
 esac
-exit 0
