@@ -34,8 +34,8 @@ full() {
   cat <<'EOF'
 models-1|1100|tests/e2e/models.sh jet_like autoencoder mlp50
 models-2|1100|tests/e2e/models.sh jet_like_dynamo digits ngamma logreg skl_mlp ch1
-hls-1|600|tests/e2e/hls.sh jet_like autoencoder mlp50 skl_mlp
-hls-2|600|tests/e2e/hls.sh jet_like_dynamo digits ngamma logreg ch1
+hls-1|600|tests/e2e/hls.sh jet_like jet_like_dynamo mlp50 autoencoder
+hls-2|600|tests/e2e/hls.sh digits ngamma skl_mlp logreg ch1
 hls-modes|300|tests/e2e/hls.sh modes
 hls|400|tests/e2e/hls.sh rest
 fuzz-1|900|tests/fuzz/run.sh 1001 700 20 4 10
