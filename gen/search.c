@@ -304,6 +304,12 @@ static void measure(const Search *s, Point *p) {
   }
 }
 
+/* LUTs of an element's table, taken for adder bits: words of W bits at about 2^(W + 1) addresses, 64 to a LUT. */
+static double table_cost(const Tensor *t) {
+  int address = t->fmt.W + 1 < 10 ? t->fmt.W + 1 : 10;
+  return (double)count(t) * t->fmt.W * fmax(1, ldexp(1, address - 6));
+}
+
 static Point point(Search *s, double price) {
   Point p = {0};
   for (int i = 0; i < s->g->n_in; i++) {
@@ -317,6 +323,8 @@ static Point point(Search *s, double price) {
       p.cost += round_dense(s, k, price);
     else if (n->op == OP_Add)
       refit_bias(s, n);
+    else if (op_info[n->op].kind == KIND_TABLE)
+      p.cost += table_cost(n->out[0]);
     run_node(n, s->q, s->n, true);
   }
   measure(s, &p);
