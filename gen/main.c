@@ -37,7 +37,7 @@ static void done(const Options *o, const char *pass, const Graph *g, const Kerne
   if (o->dump && !strcmp(o->dump, pass)) {
     if (k)
       hir_print(k, stdout);
-    else
+    else if (g)
       graph_dump(g, stdout);
     exit(fflush(stdout) ? EXIT_FILES : 0);
   }

@@ -33,7 +33,7 @@ if [ "$1" = full ]; then
   check search.ch1 smaller ch1 0.5% 70
 fi
 
-ngamma=(models/ngamma.onnx --q=8,auto --data=models/data/ngamma_x.npy -q --target-loss=2%)
+ngamma=(models/ngamma.onnx "--q=8,auto" --data=models/data/ngamma_x.npy -q --target-loss=2%)
 again() {
   "$NNGEN" "${ngamma[@]}" --target=c -o "$WORK/one" && "$NNGEN" "${ngamma[@]}" --target=c -o "$WORK/two" && diff -r "$WORK/one/c" "$WORK/two/c"
 }
