@@ -87,9 +87,12 @@ static int by_moment(const void *a, const void *b) {
 static Moments moments(const RdoLayer *l) {
   int n = l->rows;
   size_t cells = (size_t)n * (size_t)n;
-  Moments m = {
-      .n = n, .h = calloc(cells, 8), .u = calloc(cells, 8), .order = calloc((size_t)n, sizeof(int)), .mean_x = calloc((size_t)n, 8)};
-  double *low = calloc(cells, 8), *diagonal = calloc((size_t)n, 8), *column = calloc((size_t)n, 8), mean = 0;
+  Moments m = {.n = n,
+               .h = mem_scratch(cells, 8),
+               .u = mem_scratch(cells, 8),
+               .order = mem_scratch((size_t)n, sizeof(int)),
+               .mean_x = mem_scratch((size_t)n, 8)};
+  double *low = mem_scratch(cells, 8), *diagonal = mem_scratch((size_t)n, 8), *column = mem_scratch((size_t)n, 8), mean = 0;
   for (size_t s = 0; s < l->n; s++)
     for (int i = 0; i < n; i++)
       m.mean_x[i] += l->x[s * (size_t)n + (size_t)i] / (double)l->n;
@@ -133,7 +136,8 @@ static Moments moments(const RdoLayer *l) {
 /* w* = w + h^-1 * mean of (x - mean x)(z - x w)' */
 static void refit(const RdoLayer *l, const Moments *m, const double *mean_z, double *target) {
   int n = l->rows, cols = l->cols;
-  double *factor = malloc((size_t)n * (size_t)n * 8), *b = calloc((size_t)n * (size_t)cols, 8), *column = malloc((size_t)n * 8);
+  double *factor = mem_scratch((size_t)n * (size_t)n, 8), *b = mem_scratch((size_t)n * (size_t)cols, 8),
+         *column = mem_scratch((size_t)n, 8);
   memcpy(factor, m->h, (size_t)n * (size_t)n * 8);
   cholesky(factor, n);
   for (size_t s = 0; s < l->n; s++)
@@ -159,7 +163,7 @@ static void refit(const RdoLayer *l, const Moments *m, const double *mean_z, dou
 static void neuron(const RdoLayer *l, const Moments *m, int j, const double *target, double step, double *q) {
   int n = l->rows;
   double least = l->fmt.is_signed ? -exp2(l->fmt.W - 1) : 0, most = exp2(l->fmt.W - l->fmt.is_signed) - 1;
-  double *w = malloc((size_t)n * 8), *g = calloc((size_t)n, 8), scale = l->gain[j] * step * step;
+  double *w = mem_scratch((size_t)n, 8), *g = mem_scratch((size_t)n, 8), scale = l->gain[j] * step * step;
   for (int i = 0; i < n; i++)
     w[i] = target[m->order[i] * l->cols + j] / step;
   for (int i = 0; i < n; i++) {
@@ -190,7 +194,7 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
 double rdo_layer(const RdoLayer *l, double *q, double *bias) {
   Moments m = moments(l);
   size_t cells = (size_t)l->rows * (size_t)l->cols;
-  double *target = malloc(cells * 8), *one = malloc((size_t)l->rows * 8), *mean_z = calloc((size_t)l->cols, 8), cost = 0,
+  double *target = mem_scratch(cells, 8), *one = mem_scratch((size_t)l->rows, 8), *mean_z = mem_scratch((size_t)l->cols, 8), cost = 0,
          step = ldexp(1, l->fmt.I - l->fmt.W);
   for (size_t s = 0; s < l->n; s++)
     for (int j = 0; j < l->cols; j++)

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_FIT = 3000, MAX_HELD = 3000, PROBES = 48, BISECTIONS = 10, LEAST_WIDTH = 3 };
+enum { MAX_FIT = 3000, MAX_HELD = 3000, PROBES = 48, BISECTIONS = 10, LEAST_WIDTH = 3, MAX_VALUES = 16000000 };
 
 typedef struct {
   Graph *g;
@@ -51,8 +51,8 @@ static const double *constant(const Tensor *t, bool quantized) {
 
 /* Node over rows [0, n) of value[]; quantized: its constants and results as the hardware has them. */
 static void run_node(const Node *node, double **value, size_t n, bool quantized) {
-  const double *in[64];
-  double *out[64];
+  const double **in = mem_scratch((size_t)node->n_in, sizeof *in);
+  double **out = mem_scratch((size_t)node->n_out, sizeof *out);
   const OpInfo *op = &op_info[node->op];
   for (size_t r = 0; op->eval && r < n; r++) {
     for (int i = 0; i < node->n_in; i++)
@@ -61,6 +61,7 @@ static void run_node(const Node *node, double **value, size_t n, bool quantized)
       out[i] = node->out[i] ? value[node->out[i]->id] + r * count(node->out[i]) : NULL;
     op->eval(node, in, out);
   }
+  free(in), free(out);
   for (int i = 0; quantized && i < node->n_out; i++) {
     const Tensor *t = node->out[i];
     if (!t || t->exact || !t->fmt.W)
@@ -408,7 +409,14 @@ static bool searchable(const Search *s, const Tensor *t) {
 
 const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *data) {
   Search s = {.g = g, .o = o};
-  size_t own = data->n / 2 < MAX_FIT / 2 ? data->n / 2 : MAX_FIT / 2, held = data->n / 2 < MAX_HELD ? data->n / 2 : MAX_HELD;
+  size_t elements = 0;
+  for (int i = 0; i < g->n_tensors; i++)
+    elements += g->tensor[i]->value || g->tensor[i]->rank < 0 ? 0 : count(g->tensor[i]);
+  size_t room = MAX_VALUES / (elements + 1), own = data->n / 2; /* rows: a mix-up for each of one's own, and as many held back */
+  own = own < MAX_FIT / 2 ? own : MAX_FIT / 2;
+  own = own < room / 4 ? own : room / 4;
+  size_t held = data->n / 2 < MAX_HELD ? data->n / 2 : MAX_HELD;
+  held = held < room / 2 ? held : room / 2;
   find_decision(&s);
   int layers = 0;
   for (int k = 0; k < g->n_nodes; k++)
