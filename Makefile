@@ -90,7 +90,7 @@ sanitize: ## the same programs with address and undefined-behaviour checks, in b
 
 fuzz: $(BUILD)/nngen
 	@tests/deps.sh all
-	@BUILD=$(BUILD) $(BUILD)/venv/bin/python tests/fuzz/fuzz.py --seed $(SEED) -n $(N) --ghdl $(GHDL) --keep
+	@env -u GHDL -u MAKEFLAGS BUILD=$(BUILD) $(BUILD)/venv/bin/python tests/fuzz/fuzz.py --seed $(SEED) -n $(N) --ghdl $(GHDL) --keep
 
 golden-update: $(BUILD)/nngen
 	@BUILD=$(BUILD) tests/golden/run.sh update

@@ -30,6 +30,8 @@ void *mem_array(size_t count, size_t size);
 /* Grows a vector for at least one more element: doubles *capacity when count has reached it, returns the (moved) array. */
 void *mem_grow(void *array, int count, int *capacity, size_t size);
 /* A copy of a string; of n bytes (NUL added); printed. All in the arena. */
+/* The same outside the arena, for work that repeats: the caller frees it. */
+void *mem_scratch(size_t count, size_t size);
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n);
 char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);

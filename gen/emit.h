@@ -38,6 +38,7 @@ typedef struct {
   const Graph *g; /* for comments only; NULL when the design came from a .hir file */
   const Options *o;
   const Vectors *vec;
+  const struct SearchResult *search; /* NULL: none asked for */
 } Design;
 
 /* c/TOP.c, c/TOP.h, c/TOP_fixed.h, tb/TOP_ref.c (main of DIR/ref), TOP.py */

@@ -55,21 +55,31 @@ static char *layers(const Kernel *k) {
   return b.s;
 }
 
+/* Table rows of the folder's README where there is HLS C++. */
+static const char hls_commands[] =
+    "| `make hls` | the HLS C++ on the host, on all vectors: the compiler's integers, `ap_int`, `ac_int` (headers downloaded once) |\n"
+    "| `vitis_hls -f vitis_hls.tcl` | Vitis HLS: simulation, synthesis, co-simulation, IP (`--part PART --clock NS --steps csim,csynth`) "
+    "|\n"
+    "| `make -f intel_hls.mk emulate` | Intel HLS: `emulate`, `simulate`, `synthesize`; oneAPI: `hls/CMakeLists.txt` |\n";
+static const char hls_files[] = "| `hls/` | the network in HLS C++, one source for both vendors' types, and its test |\n";
+
 void emit_folder(const Design *d, Folder *f) {
   const Kernel *k = d->k;
-  const char *pairs[] = {"TOP",      d->top,
-                         "VERSION",  NNGEN_VERSION,
-                         "MODEL",    file_name(d->o->model),
-                         "N",        mem_printf("%zu", tb_default_vectors(d->vec)),
-                         "N_ALL",    mem_printf("%zu", d->vec->n),
-                         "SOURCE",   file_name(d->vec->source),
-                         "CLOCK",    mem_printf("%g", d->o->clock_ns),
-                         "FAMILY",   d->o->family->name,
-                         "LATENCY",  mem_printf("%d", vhdl_latency(k)),
-                         "IN_BITS",  mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
-                         "OUT_BITS", mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
-                         "PORTS",    ports(k),
-                         "LAYERS",   layers(k),
+  const char *pairs[] = {"TOP",       d->top,
+                         "VERSION",   NNGEN_VERSION,
+                         "MODEL",     file_name(d->o->model),
+                         "N",         mem_printf("%zu", tb_default_vectors(d->vec)),
+                         "N_ALL",     mem_printf("%zu", d->vec->n),
+                         "SOURCE",    file_name(d->vec->source),
+                         "CLOCK",     mem_printf("%g", d->o->clock_ns),
+                         "FAMILY",    d->o->family->name,
+                         "LATENCY",   mem_printf("%d", vhdl_latency(k)),
+                         "IN_BITS",   mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
+                         "OUT_BITS",  mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
+                         "PORTS",     ports(k),
+                         "LAYERS",    layers(k),
+                         "HLS",       d->o->target & TARGET_HLS ? hls_commands : "",
+                         "HLS_FILES", d->o->target & TARGET_HLS ? hls_files : "",
                          NULL};
   static const char *const files[][2] = {{"Makefile", "templates/text/Makefile"},      {"README.md", "templates/text/README.md"},
                                          {"vivado.tcl", "templates/text/vivado.tcl"},  {"quartus.tcl", "templates/text/quartus.tcl"},

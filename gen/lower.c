@@ -23,7 +23,8 @@ const Num *lower_in(Lower *l, const Tensor *t) {
   int64_t count = tensor_count(t);
   for (int64_t i = 0; i < count; i++) {
     bool fits = true;
-    num[i] = (Num){hir_const(l->k, quant_const(t->value[i], t->fmt, l->round, l->overflow, &fits)), t->fmt.W - t->fmt.I};
+    num[i] = (Num){hir_const(l->k, quant_const(t->rounded ? t->rounded[i] : t->value[i], t->fmt, l->round, l->overflow, &fits)),
+                   t->fmt.W - t->fmt.I};
   }
   return num;
 }

@@ -89,6 +89,19 @@ static Range choose(const Job *j, int x_frac, int bits) {
   return best;
 }
 
+/* As many address bits as --config says. By default the fewest that lose no more than a quarter of the output's step against TABLE_BITS. */
+static Range choose_size(const Job *j, int x_frac, int bits, double step) {
+  Range best = choose(j, x_frac, bits ? bits : TABLE_BITS);
+  double enough = best.error + step / 4;
+  for (int fewer = TABLE_BITS - 1; !bits && fewer >= 3; fewer--) {
+    Range r = choose(j, x_frac, fewer);
+    if (r.error > enough)
+      break;
+    best = r;
+  }
+  return best;
+}
+
 /* The table's words; address a stands for the argument q with q = a modulo the number of entries, so that the address is q's low bits. */
 static int make_table(Lower *l, const Job *j, Range r, Round round, Format out) {
   int64_t entries = (int64_t)1 << hir_width_of(0, r.qh - r.ql);
@@ -134,7 +147,7 @@ void lower_table(Lower *l, const Node *n) {
     j.lo = fmax(j.lo, n->op == OP_Sqrt ? 0 : ldexp(1, -frac));
     j.hi = fmax(j.hi, j.lo);
   }
-  Range r = choose(&j, frac, l->lc.table_bits ? l->lc.table_bits : TABLE_BITS);
+  Range r = choose_size(&j, frac, l->lc.table_bits, ldexp(1, out.I - out.W));
   int table = make_table(l, &j, r, j.limited ? l->round : ROUND_RND, out);
   int entries = k->table[table].entries, flat = hir_site(k, n->name, true);
   Num slope = {hir_const(k, 1), 0};

@@ -9,6 +9,7 @@
 #include "passes.h"
 #include "quant.h"
 #include "report.h"
+#include "search.h"
 #include "lower.h"
 #include "verify.h"
 #include "vectors.h"
@@ -36,7 +37,7 @@ static void done(const Options *o, const char *pass, const Graph *g, const Kerne
   if (o->dump && !strcmp(o->dump, pass)) {
     if (k)
       hir_print(k, stdout);
-    else
+    else if (g)
       graph_dump(g, stdout);
     exit(fflush(stdout) ? EXIT_FILES : 0);
   }
@@ -75,7 +76,7 @@ static Graph *front_end(const Options *o) {
 }
 
 /* Float graph to integers, proved widths. */
-static Kernel *middle(Graph *g, const Options *o, const Samples *s) {
+static Kernel *middle(Graph *g, const Options *o, const Samples *s, const SearchResult **found) {
   Config *config = config_read(o->config);
   if (o->prune >= 0)
     pass_prune(g, o->prune);
@@ -84,6 +85,12 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s) {
   done(o, "prune", g, NULL);
   quant_assign(g, o, config, s);
   config_warn_unused(config);
+  if (o->target_loss >= 0) {
+    stop_on_errors();
+    *found = search_run(g, o, config, s);
+    stop_on_errors();
+    done(o, "search", g, NULL);
+  }
   Kernel *k = lower_graph(g, o, config);
   stop_on_errors();
   hir_affine(k, false);
@@ -156,7 +163,7 @@ int main(int argc, char **argv) {
       return 0;
     }
     d.g = g;
-    Kernel *lowered = middle(g, &o, samples);
+    Kernel *lowered = middle(g, &o, samples, &d.search);
     d.k = back(lowered, &o);
     int64_t *raw = mem_array(samples->n * (size_t)samples->n_in + 1, sizeof *raw);
     comparison = compare_run(g, lowered, &o, samples, raw);

@@ -103,6 +103,13 @@ char *mem_strndup(const char *s, size_t n) {
   return p;
 }
 
+void *mem_scratch(size_t count, size_t size) {
+  void *p = calloc(count ? count : 1, size);
+  if (!p)
+    exhausted(count * size);
+  return p;
+}
+
 char *mem_strdup(const char *s) {
   return mem_strndup(s, strlen(s));
 }

@@ -107,6 +107,11 @@ static void set_dsp(Parse *p, const char *a) {
 static void set_random_vectors(Parse *p, const char *a) {
   p->o.random_vectors = (size_t)whole(p, a, 0, 10000000);
 }
+static void set_target_loss(Parse *p, const char *a) {
+  size_t n = strlen(a);
+  bool percent = n && a[n - 1] == '%';
+  p->o.target_loss = real(p, percent ? mem_strndup(a, n - 1) : a, 0, 100) / 100;
+}
 static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
@@ -307,6 +312,7 @@ Options options_parse(int argc, char **argv, bool *done) {
                    .depth = "auto",
                    .family = family_find("generic"),
                    .effort = 2,
+                   .target_loss = -1,
                    .hls_mult = "adders",
                    .hls_io = "none"}};
   Options *o = &p.o;
@@ -327,6 +333,8 @@ Options options_parse(int argc, char **argv, bool *done) {
                o->compare_a ? "--compare needs two reports" : "no model given: nngen MODEL.onnx [options]");
   if (o->max_error >= 0 && !o->data && !o->compare_a)
     diag_error(EXIT_USAGE, NULL, "--max-error needs --data");
+  if (o->target_loss >= 0 && !o->data)
+    diag_error(EXIT_USAGE, NULL, "--target-loss needs --data");
   if (o->labels && !o->data)
     diag_error(EXIT_USAGE, NULL, "--labels needs --data");
   if (o->model && !o->top) {

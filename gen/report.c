@@ -3,6 +3,7 @@
  * report.c - report.json: what was made, how large, how exact.
  */
 #include "report.h"
+#include "search.h"
 #include "version.h"
 #include <jansson.h>
 #include <math.h>
@@ -141,6 +142,24 @@ static json_t *overflow(const Kernel *k) {
   return json_pack("{s:i,s:i}", "proved", sites - checked, "runtime_checked", checked);
 }
 
+/* --target-loss: every point that was tried, the one taken by its number from 1. */
+static json_t *search(const SearchResult *r, const Options *o) {
+  if (!r)
+    return json_null();
+  json_t *points = json_array();
+  for (int i = 0; i < r->n; i++) {
+    const SearchPoint *p = &r->point[i];
+    json_array_append_new(points, json_pack("{s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "width", p->width, "price", real(p->price), "digit_bits",
+                                            real(p->adder_bits), "loss", real(p->loss), "standard_error", real(p->error), "changed",
+                                            real(p->changed), "rms_deviation", real(p->deviation)));
+  }
+  return json_pack("{s:o,s:s,s:i,s:i,s:i,s:o}", "target_loss", real(o->target_loss), "loss",
+                   r->classes  ? r->labels ? "accuracy lost on the samples held back" : "decisions changed on the samples held back"
+                   : r->labels ? "growth of the RMS error on the samples held back"
+                               : "RMS deviation on the samples held back, over the spread",
+                   "fitted", (int)r->n_fit, "held_back", (int)r->n_held, "taken", r->best, "points", points);
+}
+
 void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c, int n_times, const PassTime *times) {
   const Kernel *k = d->k;
   HirCost cost = hir_cost(k, -1);
@@ -171,6 +190,7 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   json_object_set_new(totals, "adders3", json_integer(cost.adders3));
   json_object_set_new(root, "totals", totals);
   json_object_set_new(root, "accuracy", c ? accuracy(k, s, c) : json_null());
+  json_object_set_new(root, "search", search(d->search, d->o));
   json_object_set_new(root, "overflow", overflow(k));
   json_object_set_new(root, "verify", json_object());
   for (int i = 0; i < n_times && !getenv("SOURCE_DATE_EPOCH"); i++) /* reproducible-builds.org: nothing that changes from run to run */

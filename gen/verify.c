@@ -112,5 +112,5 @@ void summary(const Design *d, const Comparison *c) {
   if (c)
     compare_line(c, stdout);
   if (!d->o->verify)
-    printf("next: make -C %s sim\n", d->o->out_dir);
+    printf("next: make -C %s %s\n", d->o->out_dir, d->o->target & TARGET_VHDL ? "sim" : d->o->target & TARGET_HLS ? "hls" : "check");
 }

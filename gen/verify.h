@@ -7,8 +7,8 @@
 
 #include "report.h"
 
-/* Runs `make check-c`, `sim` and `verilate` (what was emitted and can be run here) in the output folder; prints each PASS/FAIL line, writes
- * the counts into report.json's `verify`. A mismatch is EXIT_MISMATCH; a missing tool a warning, and the entry stays null. */
+/* Runs `make check`, `sim`, `verilate` and `hls` (what was emitted and can be run here) in the output folder; prints each PASS/FAIL line,
+ * writes the counts into report.json's `verify`. A mismatch is EXIT_MISMATCH; a missing tool a warning, and the entry stays null. */
 void verify(const Design *d);
 /* What was made, in four lines, and what to do next. */
 void summary(const Design *d, const Comparison *c);

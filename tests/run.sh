@@ -21,6 +21,7 @@ kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
 onnx-nodes|60|tests/e2e/onnx_nodes.sh
+search-fast|60|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
@@ -34,8 +35,8 @@ full() {
   cat <<'EOF'
 models-1|1100|tests/e2e/models.sh jet_like autoencoder mlp50
 models-2|1100|tests/e2e/models.sh jet_like_dynamo digits ngamma logreg skl_mlp ch1 cnn1d
-hls-1|600|tests/e2e/hls.sh jet_like autoencoder mlp50 skl_mlp
-hls-2|600|tests/e2e/hls.sh jet_like_dynamo digits ngamma logreg ch1
+hls-1|600|tests/e2e/hls.sh jet_like jet_like_dynamo mlp50 autoencoder
+hls-2|600|tests/e2e/hls.sh digits ngamma skl_mlp logreg ch1
 hls-modes|300|tests/e2e/hls.sh modes
 hls|400|tests/e2e/hls.sh rest
 fuzz-1|900|tests/fuzz/run.sh 1001 700 20 4 10
@@ -44,6 +45,7 @@ kernels|600|tests/fuzz/kernels.sh 1001 150 30 4 15
 exported|900|tests/e2e/exported.sh all
 onnx-nodes|300|tests/e2e/onnx_nodes.sh
 kept|600|tests/fuzz/run.sh kept
+search|400|tests/e2e/search.sh full
 graphs|600|tests/e2e/graphs.sh full
 standards|600|tests/e2e/standards.sh full
 bench-fails|400|tests/e2e/bench_fails.sh full

@@ -3,7 +3,7 @@
 # make table: the measured table of the README, from the reports of fresh runs. table.sh [W,I ...]
 . "$(dirname "$0")/lib.sh"
 formats=("$@")
-[ $# -gt 0 ] || formats=(16,6 8,auto)
+[ $# -gt 0 ] || formats=("16,6" "8,auto")
 echo "| network | layers | format | adders | LUT, FF (estimated) | latency | worst error | rms error | float | fixed |"
 echo "|---|---|---|---|---|---|---|---|---|---|"
 for m in ch1 mlp50 ngamma jet_like digits logreg skl_mlp autoencoder cnn1d; do

@@ -27,16 +27,26 @@ equal() {
   [ "$(cut -d' ' -f2 <<<"$said")" -ge "${need_vectors:-$least}" ] || { echo "too few: $said"; return 1; }
 }
 
+# The same integers under other names (two exports of one network) are compiled once with the vendors' types.
+declare -A seen
 model() { # NAME FORMAT...
-  local m=$1 q
+  local m=$1 q key
   for q in "${@:2}"; do
-    check "hls.$m.$q.emit" emitted "$m" "$m" --q="$q" && check "hls.$m.$q" equal "$m"
+    check "hls.$m.$q.emit" emitted "$m" "$m" --q="$q" || continue
+    key=$("$NNGEN" "models/$m.onnx" --q="$q" --data="models/data/${m}_x.npy" -q --dump=pipeline | grep -E '^(v[0-9]|out|table)' | sed 's/ layer .*//' | md5sum)
+    if [ -n "${seen[$key]:-}" ]; then
+      types=NATIVE check "hls.$m.$q, as ${seen[$key]}" equal "$m"
+    else
+      check "hls.$m.$q" equal "$m"
+    fi
+    seen[$key]=$m
   done
 }
 
 modes() {
   local m r o
-  echo '{"layers": {"*": {"result": "40,30"}}}' >"$WORK/wide.json" # room enough for --overflow=error
+  # room enough for --overflow=error in every layer; the inputs stay as they are
+  echo '{"layers": {"/*": {"result": "30,20"}, "Scaler*": {"result": "30,20"}, "Lin*": {"result": "30,20"}}}' >"$WORK/wide.json"
   for m in ch1 logreg; do
     for r in trn rnd rne; do
       for o in sat wrap; do
@@ -83,6 +93,7 @@ loops() { # every loop counts up to a constant, and nothing else goes backwards
 }
 heap() { ! nm -C "$1" | grep -E ' (malloc|calloc|realloc|free|alloca|operator (new|delete).*)$'; }
 recursion() { # FLAGS FILE TOP: the call graph of the generated code has no cycle (ap_int's own >> and << call each other)
+  # shellcheck disable=SC2086
   (cd "$WORK" && g++ $1 -O0 -fno-exceptions -fcallgraph-info -c -o calls.o "$2") || return 1
   [ "$(grep -c '^edge' "$WORK/calls.ci")" -gt 10 ] || { echo "no call graph"; return 1; }
   sed -nE 's/^edge: \{ sourcename: "([^":]*:)?([^"]*)" targetname: "([^":]*:)?([^"]*)".*/\2 \4/p' "$WORK/calls.ci" | grep -E "^[^ ]*$3[^ ]* [^ ]*$3" >"$WORK/calls"
@@ -144,8 +155,7 @@ fails() { # NAME SED...: the source changed so must give FAIL
   rm -rf "$WORK/bad/build"
   sed -i "$2" "$WORK/bad/$3"
   cmp -s "$WORK/bad/$3" "$WORK/good/$3" && { not_ok "$1" "nothing to change"; return; }
-  said=$(make -s -C "$WORK/bad" hls HLS_TYPES="${4:-NATIVE}" 2>/dev/null)
-  if [ $? -ne 0 ] && [[ $(tail -n 1 <<<"$said") == "FAIL: "* ]]; then ok "$1"; else not_ok "$1" "$(tail -n 1 <<<"$said")"; fi
+  if ! said=$(make -s -C "$WORK/bad" hls HLS_TYPES="${4:-NATIVE}" 2>/dev/null) && [[ $(tail -n 1 <<<"$said") == "FAIL: "* ]]; then ok "$1"; else not_ok "$1" "$(tail -n 1 <<<"$said")"; fi
 }
 can_fail() {
   fails hls.fails.shift '0,/, 2)/s/, 2)/, 3)/' hls/ch1.cpp
@@ -162,8 +172,7 @@ verified() { # --verify runs it and the report says so
 }
 no_headers() { # says which and how, and is no failure
   local said
-  said=$(make -s -C "$WORK/good" hls HLS_HEADERS="$WORK/none" PYTHON=false 2>&1)
-  [ $? -ne 0 ] && grep -q '^SKIP: ap_int.h and ac_int.h are not installed (passed with NATIVE)' <<<"$said" && grep -q 'Error 77' <<<"$said" || { echo "$said"; return 1; }
+  ! said=$(make -s -C "$WORK/good" hls HLS_HEADERS="$WORK/none" PYTHON=false 2>&1) && grep -q '^SKIP: ap_int.h and ac_int.h are not installed (passed with NATIVE)' <<<"$said" && grep -q 'Error 77' <<<"$said" || { echo "$said"; return 1; }
 }
 
 # ---- the vendors' flows, with the vendors' commands stubbed ----
@@ -236,4 +245,3 @@ case $1 in
   modes) modes ;;
   *) for m; do model "$m" 8,3 16,6 16,auto; done ;;
 esac
-exit 0

@@ -35,7 +35,7 @@ check readme.vhdl shown
 links() { # files and folders that the text names
   local p bad=0
   for p in $(grep -o '`[a-z.]*/[A-Za-z_./*]*`' README.md | tr -d '`' | sort -u); do
-    case $p in vhdl/* | c/* | tb/*) ;; *) compgen -G "$p" >/dev/null || { echo "no $p"; bad=1; } ;; esac
+    case $p in vhdl/* | hls/* | c/* | tb/*) ;; *) compgen -G "$p" >/dev/null || { echo "no $p"; bad=1; } ;; esac
   done
   return $bad
 }

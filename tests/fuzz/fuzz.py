@@ -155,7 +155,7 @@ def check_float(case, got):
 
 # ---- one case ----
 
-LIMITS = re.compile(r"too far apart|needs \d+ bits|more than \d+ bits|wider than|argument can be negative|at most 65536|too (wide|large|long)|do(es)? not fit|bits wide|proved")
+LIMITS = re.compile(r"too far apart|needs \d+ bits|more than \d+ bits|wider than|argument can be negative|at most 65536|too (wide|large|long)|do(es)? not fit|bits wide|proved|--target-loss needs")
 
 
 def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False):
@@ -182,6 +182,8 @@ def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False
             raise Failure("unsupported", " | ".join(odd)[:600])
         return "unsupported"
     if code == 4:
+        if "no point within --target-loss" in text:
+            return "no such loss"
         if "--overflow=error" not in case.options:
             raise Failure("exit code", f"exit 4 without --overflow=error: {text[-600:]}")
         return "overflow refused"
@@ -232,7 +234,7 @@ def expected(out, report):
 
 def check_fixed(case, report, floats, fixed):
     """Wide format, only exact operators, nothing saturated: the fixed-point result is the float one but for a few steps."""
-    if not case.exact or "--q=32,14" not in case.options or case.config or any(o.startswith(("--prune", "--merge")) for o in case.options):
+    if not case.exact or "--q=32,14" not in case.options or case.config or any(o.startswith(("--prune", "--merge", "--target-loss")) for o in case.options):
         return
     if report["accuracy"]["saturations"] or report["accuracy"]["wraps"] or not np.isfinite(floats).all() or any(report["accuracy"].get(k) for k in ("warnings",)):
         return

@@ -22,12 +22,13 @@ one() {
   round=$(echo trn rnd rne | cut -d' ' -f$((s % 3 + 1))) overflow=$(echo sat wrap | cut -d' ' -f$((s / 3 % 4 / 3 + 1)))
   rm -rf "$d"
   "$bin/fuzz/gen_kernel" "$s" >"$d.hir" || return 1
-  "$bin/nngen" "$d.hir" --target=c --round=$round --overflow=$overflow -q -o "$d" || return 1
+  "$bin/nngen" "$d.hir" --target=c --round="$round" --overflow="$overflow" -q -o "$d" || return 1
+  # shellcheck disable=SC2086
   $build $warn -fPIC -shared -o "$d.so" "$d/c/fuzz.c" || return 1
   "$bin/nngen" "$d.hir" --target=c --dump=pipeline >"$d.final.hir" || return 1
-  "$bin/fuzz/check_kernel" "$d.final.hir" "./$d.so" $round $overflow && return
+  "$bin/fuzz/check_kernel" "$d.final.hir" "./$d.so" "$round" "$overflow" && return
   grep -q 'not proved' "k$s.log" || return 1 # an interval that only the passes before could prove
-  "$bin/fuzz/check_kernel" "$d.hir" "./$d.so" $round $overflow
+  "$bin/fuzz/check_kernel" "$d.hir" "./$d.so" "$round" "$overflow"
 }
 
 while [ "$seed" -lt "$end" ]; do

@@ -753,6 +753,8 @@ def options(net):
         o.append(f"--family={net.pick('xilinx7', 'ultrascale', 'agilex', 'stratix10', 'ecp5', 'ice40')}")
     if net.chance(.1):
         o.append(f"--dsp={net.pick('auto', '1', '7', '100')}")
+    if net.chance(.06):
+        o.append(f"--target-loss={net.pick('1%', '20', '100')}")
     if net.chance(.1):
         o.append(f"--effort={net.pick('1', '8')}")
     if net.chance(.07):

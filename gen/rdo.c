@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rdo.c - rate-distortion rounding of one dense layer.
+ *
+ * Minimised for each neuron: gain * (q - w*)' H (q - w*) + price * sum of digits(q_i) * (bits_i + 2), with H the centred second moments of
+ * the inputs as quantized so far and w* the least-squares refit of the float layer's results on them. First one weight after the other, the
+ * error of each made up for by the weights to come (optimal brain surgeon in the order of Frantar et al., GPTQ, arXiv 2210.17323); then
+ * coordinate descent. Rounding, pruning and the choice of signed digits are one step, since zero is a value and digits have a price.
+ */
+#include "rdo.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { MAX_DIGITS = 6, SWEEPS = 4 };
+
+static int csd_digits(int64_t w) {
+  int n = 0;
+  for (w = w < 0 ? -w : w; w; w >>= 1)
+    if (w & 1) {
+      w += (w & 3) == 3 ? 1 : -1;
+      n++;
+    }
+  return n;
+}
+
+/* Integer v of the format with the least a * (t - v)^2 + b * digits(v): zero, the nearest, and those between with fewer digits. */
+static double choose(double t, double a, double b, double least, double most) {
+  double best = 0, cost = a * t * t, v = 0;
+  double nearest = fmin(fmax(floor(t + 0.5), least), most);
+  for (int d = 0; d <= MAX_DIGITS; d++) {
+    double rest = t - v, size = fabs(rest);
+    if (d == MAX_DIGITS || size < 0.5) {
+      v = nearest;
+    } else {
+      double p = exp2(floor(log2(size)));
+      v += copysign(size > 1.5 * p ? 2 * p : p, rest);
+    }
+    double u = fmin(fmax(v, least), most), c = a * (t - u) * (t - u) + b * csd_digits((int64_t)u);
+    if (c < cost)
+      best = u, cost = c;
+    if (v == nearest)
+      break;
+  }
+  return best;
+}
+
+/* a: n x n, symmetric, positive: becomes its lower Cholesky factor. */
+static void cholesky(double *a, int n) {
+  for (int j = 0; j < n; j++)
+    for (int i = j; i < n; i++) {
+      double s = a[i * n + j];
+      for (int k = 0; k < j; k++)
+        s -= a[i * n + k] * a[j * n + k];
+      a[i * n + j] = i == j ? sqrt(fmax(s, 1e-300)) : s / a[j * n + j];
+    }
+}
+
+/* Solves L L' x = b in place; L lower. */
+static void solve(const double *l, int n, double *b) {
+  for (int i = 0; i < n; i++) {
+    for (int k = 0; k < i; k++)
+      b[i] -= l[i * n + k] * b[k];
+    b[i] /= l[i * n + i];
+  }
+  for (int i = n - 1; i >= 0; i--) {
+    for (int k = i + 1; k < n; k++)
+      b[i] -= l[k * n + i] * b[k];
+    b[i] /= l[i * n + i];
+  }
+}
+
+typedef struct {
+  int n;
+  double *h;  /* second moments, with ridge */
+  double *u;  /* upper: inverse of h is u' u, in the order of `order` */
+  int *order; /* inputs by falling second moment */
+  double *mean_x;
+  double ridge; /* in h: constant inputs make it singular */
+} Moments;
+
+static const double *sort_key;
+static int by_moment(const void *a, const void *b) {
+  int i = *(const int *)a, j = *(const int *)b;
+  return sort_key[i] != sort_key[j] ? (sort_key[i] < sort_key[j] ? 1 : -1) : i - j;
+}
+
+static Moments moments(const RdoLayer *l) {
+  int n = l->rows;
+  size_t cells = (size_t)n * (size_t)n;
+  Moments m = {.n = n,
+               .h = mem_scratch(cells, 8),
+               .u = mem_scratch(cells, 8),
+               .order = mem_scratch((size_t)n, sizeof(int)),
+               .mean_x = mem_scratch((size_t)n, 8)};
+  double *low = mem_scratch(cells, 8), *diagonal = mem_scratch((size_t)n, 8), *column = mem_scratch((size_t)n, 8), mean = 0;
+  for (size_t s = 0; s < l->n; s++)
+    for (int i = 0; i < n; i++)
+      m.mean_x[i] += l->x[s * (size_t)n + (size_t)i] / (double)l->n;
+  for (size_t s = 0; s < l->n; s++)
+    for (int i = 0; i < n; i++) {
+      double xi = (l->x[s * (size_t)n + (size_t)i] - m.mean_x[i]) / (double)l->n;
+      if (xi == 0)
+        continue;
+      for (int j = 0; j <= i; j++)
+        m.h[i * n + j] += xi * (l->x[s * (size_t)n + (size_t)j] - m.mean_x[j]);
+    }
+  for (int i = 0; i < n; i++)
+    mean += m.h[i * n + i] / n;
+  m.ridge = 1e-3 * mean + 1e-12;
+  for (int i = 0; i < n; i++) {
+    m.h[i * n + i] += m.ridge;
+    diagonal[i] = m.h[i * n + i];
+    m.order[i] = i;
+    for (int j = 0; j < i; j++)
+      m.h[j * n + i] = m.h[i * n + j];
+  }
+  sort_key = diagonal;
+  qsort(m.order, (size_t)n, sizeof(int), by_moment);
+  /* inverse = u' u with u upper: the Cholesky factor of the inverse, transposed */
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++)
+      low[i * n + j] = m.h[m.order[i] * n + m.order[j]];
+  cholesky(low, n);
+  for (int j = 0; j < n; j++) {
+    for (int i = 0; i < n; i++)
+      column[i] = i == j;
+    solve(low, n, column);
+    for (int i = 0; i < n; i++)
+      m.u[i * n + j] = column[i];
+  }
+  cholesky(m.u, n);
+  free(low), free(diagonal), free(column);
+  return m;
+}
+
+/* w* = w + h^-1 * mean of (x - mean x)(z - x w)' */
+static void refit(const RdoLayer *l, const Moments *m, const double *mean_z, double *target) {
+  int n = l->rows, cols = l->cols;
+  double *factor = mem_scratch((size_t)n * (size_t)n, 8), *b = mem_scratch((size_t)n * (size_t)cols, 8),
+         *column = mem_scratch((size_t)n, 8);
+  memcpy(factor, m->h, (size_t)n * (size_t)n * 8);
+  cholesky(factor, n);
+  for (size_t s = 0; s < l->n; s++)
+    for (int i = 0; i < n; i++) {
+      double xi = (l->x[s * (size_t)n + (size_t)i] - m->mean_x[i]) / (double)l->n;
+      for (int j = 0; xi != 0 && j < cols; j++)
+        b[i * cols + j] += xi * (l->z[s * (size_t)cols + (size_t)j] - mean_z[j]);
+    }
+  for (int j = 0; j < cols; j++) {
+    for (int i = 0; i < n; i++) {
+      column[i] = b[i * cols + j] + m->ridge * l->w[i * cols + j]; /* the ridge holds the change small, not the weight */
+      for (int k = 0; k < n; k++)
+        column[i] -= m->h[i * n + k] * l->w[k * cols + j];
+    }
+    solve(factor, n, column);
+    for (int i = 0; i < n; i++)
+      target[i * cols + j] = l->w[i * cols + j] + column[i];
+  }
+  free(factor), free(b), free(column);
+}
+
+/* One neuron, in steps of the format. */
+static void neuron(const RdoLayer *l, const Moments *m, int j, const double *target, double step, double *q) {
+  int n = l->rows;
+  double least = l->fmt.is_signed ? -exp2(l->fmt.W - 1) : 0, most = exp2(l->fmt.W - l->fmt.is_signed) - 1;
+  double *w = mem_scratch((size_t)n, 8), *g = mem_scratch((size_t)n, 8), scale = l->gain[j] * step * step;
+  for (int i = 0; i < n; i++)
+    w[i] = target[m->order[i] * l->cols + j] / step;
+  for (int i = 0; i < n; i++) {
+    int row = m->order[i];
+    double u = m->u[i * n + i], v = choose(w[i], scale / (u * u), l->price * (l->bits[row] + 2), least, most), err = (w[i] - v) / u;
+    q[row] = v;
+    for (int k = i + 1; k < n; k++)
+      w[k] -= err * m->u[k * n + i];
+  }
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < n; k++)
+      g[i] += m->h[i * n + k] * (q[k] - target[k * l->cols + j] / step);
+  for (int sweep = 0, moved = 1; sweep < SWEEPS && moved; sweep++) {
+    moved = 0;
+    for (int i = 0; i < n; i++) {
+      double h = m->h[i * n + i], v = choose(q[i] - g[i] / h, scale * h, l->price * (l->bits[i] + 2), least, most), by = v - q[i];
+      if (by == 0)
+        continue;
+      moved = 1;
+      q[i] = v;
+      for (int k = 0; k < n; k++)
+        g[k] += m->h[k * n + i] * by;
+    }
+  }
+  free(w), free(g);
+}
+
+double rdo_layer(const RdoLayer *l, double *q, double *bias) {
+  Moments m = moments(l);
+  size_t cells = (size_t)l->rows * (size_t)l->cols;
+  double *target = mem_scratch(cells, 8), *one = mem_scratch((size_t)l->rows, 8), *mean_z = mem_scratch((size_t)l->cols, 8), cost = 0,
+         step = ldexp(1, l->fmt.I - l->fmt.W);
+  for (size_t s = 0; s < l->n; s++)
+    for (int j = 0; j < l->cols; j++)
+      mean_z[j] += l->z[s * (size_t)l->cols + (size_t)j] / (double)l->n;
+  refit(l, &m, mean_z, target);
+  for (int j = 0; j < l->cols; j++) {
+    neuron(l, &m, j, target, step, one);
+    bias[j] = mean_z[j];
+    for (int i = 0; i < l->rows; i++) {
+      q[i * l->cols + j] = one[i] * step;
+      bias[j] -= m.mean_x[i] * one[i] * step;
+      cost += csd_digits((int64_t)one[i]) * (l->bits[i] + 2);
+    }
+  }
+  free(target), free(one), free(mean_z), free(m.h), free(m.u), free(m.order), free(m.mean_x);
+  return cost;
+}

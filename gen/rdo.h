@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rdo.h - rate-distortion rounding of one dense layer: every weight takes the value, zero included, that costs least in output error and
+ * adders.
+ */
+#ifndef NNGEN_RDO_H
+#define NNGEN_RDO_H
+
+#include "nngen.h"
+
+typedef struct {
+  int rows, cols;     /* inputs, neurons */
+  size_t n;           /* calibration samples */
+  const double *x;    /* n x rows: inputs as the hardware has them */
+  const double *z;    /* n x cols: what the float layer gives, bias included */
+  const double *w;    /* rows x cols: float weights */
+  const double *gain; /* cols: what a squared error of a neuron costs at the network's output */
+  const int *bits;    /* rows: width of each input as it occurs; 0: constant */
+  Format fmt;         /* of the weights */
+  double price;       /* of an adder bit, in the unit of gain * error^2 */
+} RdoLayer;
+
+/* Sets q (rows x cols, multiples of the format's step within it) and bias (cols, exact means). The number of adder bits that the digits of
+ * q take, unshared, comes back. Deterministic. */
+double rdo_layer(const RdoLayer *l, double *q, double *bias);
+
+#endif

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# --target-loss: smaller hardware within the loss, on the samples held back and in the bits of the C model and the VHDL; the same every time.
+# search.sh fast | full
+. "$(dirname "$0")/../lib.sh"
+total() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["totals"][sys.argv[2]])' "$1/report.json" "$2"; }
+
+smaller() { # NAME LOSS% PERCENT: at most PERCENT of the adder bits of uniform 8 bits
+  local name=$1 before after
+  set -- "$name" "$2" "$3" models/"$name".onnx --q=8,auto --data=models/data/"$name"_x.npy --labels=models/data/"$name"_y.npy -q
+  "$NNGEN" "${@:4}" --target=c -o "$WORK/uniform" && "$NNGEN" "${@:4}" --target-loss="$2" -o "$WORK/$name" || return 1
+  before=$(total "$WORK/uniform" adder_bits) after=$(total "$WORK/$name" adder_bits)
+  echo "$name: $before -> $after adder bits"
+  [ $((after * 100)) -le $((before * $3)) ] || return 1
+  make -s -C "$WORK/$name" check sim || return 1
+  python3 - "$WORK/$name/report.json" "${2%\%}" <<'EOF'
+import json, sys
+r, target = json.load(open(sys.argv[1])), float(sys.argv[2]) / 100
+s, a = r["search"], r["accuracy"]
+p = s["points"][s["taken"] - 1]
+assert p["loss"] + p["standard_error"] <= target + 1e-12, p
+assert all(q["digit_bits"] >= p["digit_bits"] for q in s["points"] if q["loss"] + q["standard_error"] <= target), "a cheaper point passes"
+drop = a["float_metric"] - a["fixed_metric"]
+print("held back", p["loss"], "+-", p["standard_error"], "all samples", drop)
+assert drop <= target + 3 * p["standard_error"] + 0.005, drop  # half of these samples were held back; fixed point tables come on top
+EOF
+}
+check search.skl_mlp smaller skl_mlp 1% 30
+check search.ngamma smaller ngamma 0.5% 30
+if [ "$1" = full ]; then
+  check search.digits smaller digits 1% 40
+  check search.jet_like smaller jet_like 1% 40
+  check search.ch1 smaller ch1 0.5% 70
+fi
+
+ngamma=(models/ngamma.onnx "--q=8,auto" --data=models/data/ngamma_x.npy -q --target-loss=2%)
+again() {
+  "$NNGEN" "${ngamma[@]}" --target=c -o "$WORK/one" && "$NNGEN" "${ngamma[@]}" --target=c -o "$WORK/two" && diff -r "$WORK/one/c" "$WORK/two/c"
+}
+check search.deterministic again
+regression() { # from the RMSE of the labels; wide enough formats are found narrower
+  "$NNGEN" models/mlp50.onnx --q=14,auto --data=models/data/mlp50_x.npy --labels=models/data/mlp50_y.npy -q --target=c --target-loss=5% -o "$WORK/r" || return 1
+  python3 - "$WORK/r/report.json" <<'EOF'
+import json, sys
+a = json.load(open(sys.argv[1]))["accuracy"]
+print(a["float_metric"], a["fixed_metric"])
+assert a["fixed_metric"] <= 1.1 * a["float_metric"]
+EOF
+}
+check search.regression regression
+refused() { # STATUS TEXT ARGUMENTS...
+  local status=$1 text=$2 got said
+  shift 2
+  said=$("$NNGEN" "$@" -q -o "$WORK/one" 2>&1)
+  got=$?
+  [ $got -eq "$status" ] && [[ $said == *"$text"* ]] || { echo "exit $got: $said"; return 1; }
+}
+kept() {
+  cp -r "$WORK/one" "$WORK/before"
+  refused 4 "no point within --target-loss=0.001%" models/mlp50.onnx --q=4,auto --data=models/data/mlp50_x.npy --target-loss=0.001% && diff -r "$WORK/before" "$WORK/one"
+}
+check search.out_of_reach kept
+check search.needs_data refused 1 "--target-loss needs --data" models/ch1.onnx --target-loss=1%
+check search.bad_number refused 1 "target-loss" models/ch1.onnx --data=models/data/ch1_x.npy --target-loss=x%
