@@ -18,7 +18,7 @@ static void valid(int64_t stride, int64_t offset, int64_t size, int64_t limit, i
  * the stride: o and i, or (transposed) i and o. The last axis is the inner loop. */
 static void tap_run(const Window *w, const int64_t *tap, double m, const double *x, double *y) {
   const int64_t *a_dim = w->transposed ? w->in : w->out, *b_dim = w->transposed ? w->out : w->in;
-  int64_t lo[MAX_SPATIAL], hi[MAX_SPATIAL], at[MAX_SPATIAL], offset[MAX_SPATIAL];
+  int64_t lo[MAX_SPATIAL] = {0}, hi[MAX_SPATIAL] = {0}, at[MAX_SPATIAL] = {0}, offset[MAX_SPATIAL] = {0};
   for (int i = 0; i < w->axes; i++) {
     offset[i] = tap[i] * w->dilation[i] - w->before[i];
     valid(w->stride[i], offset[i], b_dim[i], a_dim[i], &lo[i], &hi[i]);

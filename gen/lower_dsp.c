@@ -70,7 +70,8 @@ DspPlan *dsp_plan(const Options *o, DspPlan *survey) {
   DspPlan *p = mem_alloc(sizeof *p);
   *p = (DspPlan){.floor = DSP_WORTH, .ties = 1 << 30};
   if (o->dsp >= 0) {
-    qsort(survey->score, (size_t)survey->n, sizeof *survey->score, by_falling);
+    if (survey->n)
+      qsort(survey->score, (size_t)survey->n, sizeof *survey->score, by_falling);
     int n = o->dsp < survey->n ? o->dsp : survey->n;
     p->floor = n ? survey->score[n - 1] : 1 << 30;
     for (p->ties = 0; p->ties < n && survey->score[n - 1 - p->ties] == p->floor;)
