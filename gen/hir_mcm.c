@@ -136,13 +136,18 @@ static void merge_columns(Normal *n, int cols) {
     n->of[j] = first[j] < 0 ? -1 : number[first[j]];
     if (first[j] != j)
       continue;
-    /* as its only output, or the first of several, wants it; but of several outputs one is negated rather than have a column without
-     * positive weights */
-    bool alone = users[j] == 1, flip = n->neg[j], both = false;
-    for (int i = 0; i < n->rows; i++)
-      both |= n->m[(size_t)i * width + (size_t)j] < 0;
-    if (!alone && !both)
-      flip = false;
+    /* as its only output wants it, or most of those that would have to be negated (a bias takes either sign); but not if all its digits
+     * were negative then */
+    bool alone = users[j] == 1, both = false;
+    int wish = 0;
+    for (int c = j; c < cols; c++)
+      if (first[c] == j && !n->add[c])
+        wish += n->neg[c] ? 1 : -1;
+    for (int i = 0; i < n->rows; i++) {
+      int64_t w = n->m[(size_t)i * width + (size_t)j];
+      both |= w < 0 || (w & (w >> 1)); /* digits of both signs: 3 is 4 - 1 */
+    }
+    bool flip = alone ? n->neg[j] : both && wish > 0;
     for (int i = 0; i < n->rows; i++) {
       int64_t w = n->m[(size_t)i * width + (size_t)j];
       w *= alone ? (int64_t)1 << n->shift[j] : 1;
@@ -171,7 +176,7 @@ static int least_depth(const Normal *n) {
     for (int i = 0; i < n->rows; i++) {
       int64_t w = n->m[(size_t)i * (size_t)n->cols + (size_t)j];
       terms += mcm_digits(w);
-      positive |= w > 0;
+      positive |= w > 0 || (-w & (-w >> 1));
     }
     for (levels += !positive; 1 << (levels - n->late[j] - !positive) < terms;)
       levels++;
@@ -184,14 +189,15 @@ static int least_depth(const Normal *n) {
 
 /* Adder bits with the first N of these, of what a single search with tries = 1 takes (24 layers of this project's models at <8,3> and
  * <16,6>): tries = 4 0.998, 16 0.997; N = 2 0.996, 3 0.995, 4 0.994, 8 0.993; the best of 44 settings for each layer 0.992. Noise of 0.1
- * and more, other alpha and beta, trees of height 2 and 3: none better alone. */
+ * and more, other alpha and beta, trees of height 2 and 3: none better alone. Trees of height 1 gain 0.0005 beside the others, but the sums
+ * in them may end a level deeper than allowed, so none is used. */
 static const McmStrategy strategies[] = {
     {.alpha = 1, .beta = 0.8, .tries = 4},
     {.alpha = 1, .beta = 0.8, .tries = 4, .noise = 0.02, .seed = 1},
     {.alpha = 1, .beta = 0.8, .tries = 4, .noise = 0.02, .seed = 3},
     {.alpha = 1, .beta = 0.5, .tries = 4, .by_overlap = true},
-    {.alpha = 1, .beta = 0.8, .tries = 4, .tree = 1, .tree_cost = 2},
-    {.alpha = 1, .beta = 0.8, .tries = 4, .tree = 1, .tree_cost = 4},
+    {.alpha = 2, .beta = 0.8, .tries = 4},
+    {.alpha = 1, .beta = 1e9, .tries = 4}, /* shares nothing: small matrices may have it cheaper */
     {.alpha = 1, .beta = 0.8, .tries = 4, .noise = 0.02, .seed = 2},
     {.alpha = 1, .beta = 0.8, .tries = 16},
 };

@@ -100,6 +100,8 @@ typedef struct {
 McmJoin mcm_join(const McmGraph *g, int a, int sa, int b, int sb, bool minus);
 int mcm_node(McmGraph *g, int a, int sa, int b, int sb, bool minus);
 int mcm_negation(McmGraph *g, int a);
+/* (a << sa) +- (b << sb), known to be the negative of node `of`, whose form it takes: those of a and b may have been dropped. */
+int mcm_opposite(McmGraph *g, int of, int a, int sa, int b, int sb, bool minus);
 int mcm_constant(McmGraph *g, i128 c);
 void mcm_term(McmGraph *g, McmColumn *c, McmTerm t);
 

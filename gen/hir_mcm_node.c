@@ -194,6 +194,32 @@ int mcm_negation(McmGraph *g, int na) {
   return g->n - 1;
 }
 
+int mcm_opposite(McmGraph *g, int of, int na, int sa, int nb, int sb, bool minus) {
+  McmNode *v = put(g), *n = &g->v[of], *a = &g->v[na], *b = &g->v[nb];
+  *v = (McmNode){.a = na,
+                 .b = nb,
+                 .sa = sa,
+                 .sb = sb,
+                 .minus = minus,
+                 .lo = -n->hi,
+                 .hi = -n->lo,
+                 .constant = -n->constant,
+                 .support = n->support,
+                 .depth = (a->depth > b->depth ? a->depth : b->depth) + 1};
+  v->width = mcm_width(v->lo, v->hi);
+  v->bits = v->width - (sb > 0 ? sb : minus ? 0 : sa);
+  if (v->bits < 1)
+    v->bits = 1;
+  if (n->form) {
+    v->n_form = n->n_form;
+    v->form = mcm_alloc(g->forms, (size_t)n->n_form, sizeof *v->form);
+    for (int i = 0; i < n->n_form; i++)
+      v->form[i] = (McmTap){n->form[i].row, -n->form[i].coef};
+  }
+  g->bits += v->bits;
+  return g->n - 1;
+}
+
 int mcm_constant(McmGraph *g, i128 c) {
   *put(g) = (McmNode){.a = -1, .b = -1, .lo = c, .hi = c, .constant = c, .width = mcm_width(c, c)};
   return g->n - 1;

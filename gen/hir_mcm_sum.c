@@ -133,7 +133,7 @@ static int negated(McmGraph *g, int node, bool make, int *cost) {
     return -1;
   *cost += v.width;
   if (v.minus)
-    return make ? mcm_node(g, v.b, v.sb, v.a, v.sa, true) : node;
+    return make ? mcm_opposite(g, node, v.b, v.sb, v.a, v.sa, true) : node;
   int ca = 0, cb = 0, a = negated(g, v.a, false, &ca), b = negated(g, v.b, false, &cb), none = 0;
   if (a < 0 && b < 0)
     return -1;
@@ -141,8 +141,8 @@ static int negated(McmGraph *g, int node, bool make, int *cost) {
   *cost += first ? ca : cb;
   if (!make)
     return node;
-  return first ? mcm_node(g, negated(g, v.a, true, &none), v.sa, v.b, v.sb, true)
-               : mcm_node(g, negated(g, v.b, true, &none), v.sb, v.a, v.sa, true);
+  return first ? mcm_opposite(g, node, negated(g, v.a, true, &none), v.sa, v.b, v.sb, true)
+               : mcm_opposite(g, node, negated(g, v.b, true, &none), v.sb, v.a, v.sa, true);
 }
 
 /* Without a positive term the sum would need a negation at full width: one term is negated instead. */

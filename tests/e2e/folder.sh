@@ -105,8 +105,8 @@ round_trip() { # what --dump prints of the hardware IR is an input again
 check folder.hir_is_an_input round_trip
 compare() { "$NNGEN" --compare "$WORK/a/report.json" "$WORK/a/report.json"; }
 check folder.compare.same compare
-"$NNGEN" models/ch1.onnx --q=4,3 --data=models/data/ch1_x.npy -q -o "$WORK/worse"
-rejects folder.compare.worse 4 . "$NNGEN" --compare "$WORK/a/report.json" "$WORK/worse/report.json"
+"$NNGEN" models/ch1.onnx "--q=16,6" --data=models/data/ch1_x.npy -q -o "$WORK/better"
+rejects folder.compare.worse 4 . "$NNGEN" --compare "$WORK/better/report.json" "$WORK/a/report.json"
 json_lines() {
   "$NNGEN" models/ch1.onnx --q=3,1 --data=models/data/ch1_x.npy --diagnostics=json -o "$WORK/j" 2>"$WORK/j.txt" && [ -s "$WORK/j.txt" ] &&
     python3 -c 'import json, sys; [json.loads(l) for l in open(sys.argv[1])]' "$WORK/j.txt"
