@@ -68,7 +68,7 @@ void emit_folder(const Design *d, Folder *f) {
   const char *pairs[] = {"TOP",       d->top,
                          "VERSION",   NNGEN_VERSION,
                          "MODEL",     file_name(d->o->model),
-                         "N",         mem_printf("%zu", tb_default_vectors(d->vec)),
+                         "N",         mem_printf("%zu", tb_default_vectors(d->vec, k)),
                          "N_ALL",     mem_printf("%zu", d->vec->n),
                          "SOURCE",    file_name(d->vec->source),
                          "CLOCK",     mem_printf("%g", d->o->clock_ns),
