@@ -24,9 +24,9 @@ bool folder_may_write(const char *dir, bool force);
  * On any failure the old folder stays as it was and the temporary one is removed. */
 void folder_write(const Folder *f, const char *dir, bool force);
 
-/* Raw test vectors, all from hir_eval: n inputs of k->n_in elements and n_due outputs of k->n_out. The first n_corner exercise the extremes of
- * every input; the rest are the data. Of a recurrent kernel a vector is a token, channels take turns as in the hardware, and outputs are those
- * that count: n_due is n, or a window's share of it. */
+/* Raw test vectors, all from hir_eval: n inputs of k->n_in elements and n_due outputs of k->n_out. The first n_corner exercise the extremes
+ * of every input; the rest are the data. Of a recurrent kernel a vector is a token, channels take turns as in the hardware, and outputs are
+ * those that count: n_due is n, or a window's share of it. */
 typedef struct {
   size_t n, n_corner, n_due;
   int64_t *in, *out;

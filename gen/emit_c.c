@@ -98,8 +98,10 @@ static void header(const Design *d, Folder *f) {
   buf_printf(&types, "#define %s_SITES %d\n#define %s_LAYERS %d\n#define %s_TRACE %d\n", d->top, k->n_sites, d->top, k->n_layers, d->top,
              trace_size(k));
   if (k->n_state)
-    buf_printf(&types, "#define %s_STATE %d\n#define %s_STEPS %d /* tokens of a window; 0: no end */\n#define %s_EACH_STEP %d\n#define %s_CHANNELS %d\n",
-               d->top, k->n_state, d->top, k->steps, d->top, k->each_step, d->top, k->channels);
+    buf_printf(
+        &types,
+        "#define %s_STATE %d\n#define %s_STEPS %d /* tokens of a window; 0: no end */\n#define %s_EACH_STEP %d\n#define %s_CHANNELS %d\n",
+        d->top, k->n_state, d->top, k->steps, d->top, k->each_step, d->top, k->channels);
   port_macros(&types, d->top, "IN", k->in_port, k->n_in_ports);
   port_macros(&types, d->top, "OUT", k->out_port, k->n_out_ports);
   const char *only_top[] = {"TOP", d->top, NULL};
@@ -293,35 +295,31 @@ static void model(const Design *d, Folder *f) {
   }
   /* large ones would not fit a thread's stack; a thread has its own all the same */
   const char *where = memory_bytes(p) > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "";
-  const char *run_pairs[] = {"TOP",     top,
-                             "LOAD",    load_text(d, p),
-                             "MEMORY",  mem_printf("%s%s_mem memory;", where, top),
-                             "IN_BITS", mem_printf("%d", c_bits(p->in_kind)),
-                             "INITIAL", initial_text(k),
+  const char *run_pairs[] = {"TOP",
+                             top,
+                             "LOAD",
+                             load_text(d, p),
+                             "MEMORY",
+                             mem_printf("%s%s_mem memory;", where, top),
+                             "IN_BITS",
+                             mem_printf("%d", c_bits(p->in_kind)),
+                             "INITIAL",
+                             initial_text(k),
                              "DEQUANTIZE_FLOAT",
                              dequantize_text(d, "m->out[e][l]", "(float)"),
                              NULL};
   Buf run = {0}, around = {0};
   template_render(&run, k->n_state ? "templates/text/c_run_recurrent.c" : "templates/text/c_run.c", run_pairs);
   template_render(&around, k->n_state ? "templates/text/c_float_recurrent.c" : "templates/text/c_float.c", run_pairs);
-  const char *pairs[] = {"TOP",
-                         top,
-                         "RUN",
-                         run.s,
-                         "FLOAT",
-                         around.s,
-                         "QUANTIZE",
-                         quantize.s,
-                         "DEQUANTIZE",
-                         dequantize_text(d, "out[e]", ""),
-                         "SITE_NAMES",
-                         site_names.s ? site_names.s : "\"\"",
-                         "SITE_KINDS",
-                         site_kinds.s ? site_kinds.s : "0",
-                         "LAYER_NAMES",
-                         layer_names.s ? layer_names.s : "\"\"",
-                         "LAYER_SIZES",
-                         layer_sizes.s ? layer_sizes.s : "0",
+  const char *pairs[] = {"TOP",         top,
+                         "RUN",         run.s,
+                         "FLOAT",       around.s,
+                         "QUANTIZE",    quantize.s,
+                         "DEQUANTIZE",  dequantize_text(d, "out[e]", ""),
+                         "SITE_NAMES",  site_names.s ? site_names.s : "\"\"",
+                         "SITE_KINDS",  site_kinds.s ? site_kinds.s : "0",
+                         "LAYER_NAMES", layer_names.s ? layer_names.s : "\"\"",
+                         "LAYER_SIZES", layer_sizes.s ? layer_sizes.s : "0",
                          NULL};
   template_render(b, "templates/text/c_model.c", pairs);
   template_prefix(folder_add(f, mem_printf("c/%s_fixed.h", top)), "runtime/nn_fixed.h", top);

@@ -49,8 +49,9 @@ static void header(Buf *b, const Vhdl *x) {
   if (k->n_state)
     vhdl_state_header(b, x);
   buf_printf(b,
-             k->n_state ? "--\n-- Latency %d cycles%s: what is sampled with\n"
-                        : "--\n-- Whole network in parallel: a new sample in every cycle (II = 1), latency %d cycles%s: what is sampled with\n",
+             k->n_state
+                 ? "--\n-- Latency %d cycles%s: what is sampled with\n"
+                 : "--\n-- Whole network in parallel: a new sample in every cycle (II = 1), latency %d cycles%s: what is sampled with\n",
              vhdl_latency(k), k->n_state && k->steps > 1 && !k->each_step ? ", from a window's last token" : "");
   buf_printf(b, "-- in_valid at a rising edge comes out with out_valid %d rising edges later. rst (synchronous, active high)\n",
              vhdl_latency(k));

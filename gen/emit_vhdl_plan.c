@@ -100,10 +100,10 @@ static void plan_wires(Vhdl *x) {
   int *used_in = mem_array((size_t)k->n + 1, sizeof *used_in); /* stage of the only reader */
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
-    x->home[i] = vhdl_is_const(x, i)                    ? -1
+    x->home[i] = vhdl_is_const(x, i)                      ? -1
                  : v->op == HIR_IN && !hir_is_state(k, v) ? 0
-                 : v->stage + 1 < x->stages             ? v->stage + 1
-                                                        : x->stages;
+                 : v->stage + 1 < x->stages               ? v->stage + 1
+                                                          : x->stages;
   }
   for (int i = hir_outs(k) - 1; i >= 0; i--)
     uses[k->out[i]]++, used_in[k->out[i]] = out_stage(x, i);
@@ -193,7 +193,8 @@ static void plan_names(Vhdl *x) {
   for (int s = 0; s < k->n_states; s++) {
     const char *name = prefix(used, &n, k->state[s].name);
     for (int i = 0; i < k->n; i++)
-      if (hir_is_state(k, &k->v[i]) && k->v[i].imm - k->n_in >= k->state[s].first && k->v[i].imm - k->n_in < k->state[s].first + k->state[s].n)
+      if (hir_is_state(k, &k->v[i]) && k->v[i].imm - k->n_in >= k->state[s].first &&
+          k->v[i].imm - k->n_in < k->state[s].first + k->state[s].n)
         x->name[i] = mem_printf("%s_%d", name, k->v[i].imm - k->n_in - k->state[s].first);
   }
   for (int l = 0; l < k->n_layers; l++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * emit_vhdl_state.c - what a recurrent kernel has beside its stages: whose token is where, the state's memory, when the next token may come.
+ * emit_vhdl_state.c - what a recurrent kernel has beside its stages: whose token is where, the state's memory, when the next token may
+ * come.
  *
  * The state of all elements is one word, element 0 lowest. Stage `read` reads the word of the channel whose token it holds, stage `write`
  * writes it; the numbers beside the data (channel, first, due) go along from register to register as far as they are needed.
@@ -57,16 +58,20 @@ void vhdl_state_header(Buf *b, const Vhdl *x) {
   if (k->steps && k->each_step)
     buf_printf(b, "-- The state starts anew every %d tokens of a channel.\n", k->steps);
   else if (k->steps)
-    buf_printf(b, "-- %d tokens of a channel are a window: out_valid comes with its last one, then the channel's state starts anew.\n", k->steps);
+    buf_printf(b, "-- %d tokens of a channel are a window: out_valid comes with its last one, then the channel's state starts anew.\n",
+               k->steps);
   else
     buf_puts(b, "-- The state is kept until the next reset.\n");
-  buf_printf(b, "-- Stage %d reads the state (%d bits a channel), stage %d writes it: %d cycles from a channel's token to its next at least,\n",
-             vhdl_read_stage(x), state_bits(k), vhdl_write_stage(x), hir_loop(k));
+  buf_printf(
+      b, "-- Stage %d reads the state (%d bits a channel), stage %d writes it: %d cycles from a channel's token to its next at least,\n",
+      vhdl_read_stage(x), state_bits(k), vhdl_write_stage(x), hir_loop(k));
   if (interval == 1)
     buf_puts(b, "-- which the channels fill: a token may come in every cycle.\n");
   else
-    buf_printf(b, "-- so a token is taken every %d cycles: one that comes while in_ready is low is ignored. %d channels would fill the pipeline.\n",
-               interval, hir_loop(k));
+    buf_printf(
+        b,
+        "-- so a token is taken every %d cycles: one that comes while in_ready is low is ignored. %d channels would fill the pipeline.\n",
+        interval, hir_loop(k));
 }
 
 void vhdl_state_signals(Buf *b, const Vhdl *x) {
@@ -140,7 +145,8 @@ void vhdl_state_control(Buf *b, const Vhdl *x) {
   if (k->channels > 1)
     shift(b, "channel", "turn", vhdl_write_stage(x) - 1);
   if (interval > 1)
-    buf_printf(b, "      if take = '1' then\n        waits <= %d;\n      elsif waits > 0 then\n        waits <= waits - 1;\n      end if;\n",
+    buf_printf(b,
+               "      if take = '1' then\n        waits <= %d;\n      elsif waits > 0 then\n        waits <= waits - 1;\n      end if;\n",
                interval - 1);
   if (counts_steps(k) || k->channels > 1) {
     const char *in = k->channels > 1 ? "          " : "        ";
@@ -189,7 +195,8 @@ void vhdl_state_read(Buf *b, const Vhdl *x, int stage) {
     if (!hir_is_state(k, v) || !x->live[i] || vhdl_is_const(x, i))
       continue;
     int low = low_bit(k, v->imm - k->n_in, NULL);
-    buf_printf(b, "      %s := %s(state_read(%d downto %d));\n", x->name[i], hir_signed(v) ? "signed" : "unsigned", low + hir_width(v) - 1, low);
+    buf_printf(b, "      %s := %s(state_read(%d downto %d));\n", x->name[i], hir_signed(v) ? "signed" : "unsigned", low + hir_width(v) - 1,
+               low);
   }
 }
 

@@ -6,9 +6,10 @@
  * integer is proved to stay in; its width and signedness follow from that. An emitter prints; one that computes a value is a bug.
  * Tensor elements are integers that stand for integer * 2^-frac; frac lives beside the kernel (ports and layers), not in it.
  *
- * A recurrent kernel computes one token (a time step, or a sample of an endless signal) and keeps a state from one token of a channel to its
- * next. State element s is read as IN number n_in + s and is left as out[n_out + s]; ports are for the data alone. Untimed, it is a loop over
- * the tokens of one channel; in hardware the state lies in a memory with a word a channel, between the stages that read and write it.
+ * A recurrent kernel computes one token (a time step, or a sample of an endless signal) and keeps a state from one token of a channel to
+ * its next. State element s is read as IN number n_in + s and is left as out[n_out + s]; ports are for the data alone. Untimed, it is a
+ * loop over the tokens of one channel; in hardware the state lies in a memory with a word a channel, between the stages that read and write
+ * it.
  */
 #ifndef NNGEN_HIR_H
 #define NNGEN_HIR_H
@@ -105,9 +106,9 @@ typedef struct {
   int *out; /* value of each output element of the ports, then of each state element */
   int n_state, n_states;
   HirState *state;
-  int steps;      /* tokens of a window, after which the state starts anew; 0: it is kept for ever. 1 without state */
-  bool each_step; /* outputs count after every token, not only after a window's last */
-  int channels;   /* interleaved, token by token */
+  int steps;                   /* tokens of a window, after which the state starts anew; 0: it is kept for ever. 1 without state */
+  bool each_step;              /* outputs count after every token, not only after a window's last */
+  int channels;                /* interleaved, token by token */
   int read_stage, write_stage; /* of the state, set by hir_pipeline */
   int n_in_ports, n_out_ports;
   HirPort *in_port, *out_port;

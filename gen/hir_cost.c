@@ -71,7 +71,8 @@ HirCost hir_cost(const Kernel *k, int layer) {
     if (v->op == HIR_LUT)
       c.lut_entries_bits += (int64_t)k->table[v->imm].entries * hir_width(v);
     if (v->op != HIR_CONST)
-      c.reg_bits += (int64_t)(last_use[i] - v->stage + (v->op == HIR_IN && !hir_is_state(k, v))) * (hir_width(v) - (v->op == HIR_SHL ? v->imm : 0));
+      c.reg_bits +=
+          (int64_t)(last_use[i] - v->stage + (v->op == HIR_IN && !hir_is_state(k, v))) * (hir_width(v) - (v->op == HIR_SHL ? v->imm : 0));
   }
   c.luts = llround(luts);
   c.ffs = c.reg_bits - in_brams + (layer < 0 ? k->n_stages + 1 : 0);

@@ -240,7 +240,8 @@ static void recut(Pipe *p, int at, Cut *cut, int *node, uint8_t *side) {
   for (int i = k->n - 1; i >= 0; i--) {
     const HirValue *v = &k->v[i];
     p->time[i] += p->delay[i];
-    p->latest[i] = v->stage < at || (p->time[i] > p->clock && p->time[i] > p->delay[i]) || (p->next[i] && at >= k->write_stage) ? at : at + 1;
+    p->latest[i] =
+        v->stage < at || (p->time[i] > p->clock && p->time[i] > p->delay[i]) || (p->next[i] && at >= k->write_stage) ? at : at + 1;
     p->done[i] = v->stage < at || given(p, i, at);
     for (int j = 0; j < 3; j++)
       if (v->arg[j] >= 0 && v->stage <= at + 1)

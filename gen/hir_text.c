@@ -334,7 +334,8 @@ static void check_state(Reader *r, const Kernel *k) {
       s++;
     const HirValue *next = &k->v[k->out[k->n_out + e]];
     i128 least = s->fmt.is_signed ? -((i128)1 << (s->fmt.W - 1)) : 0, init = s->init[e - s->first];
-    if (v->lo < least || v->hi > least + (((i128)1 << s->fmt.W) - 1) || next->lo < v->lo || next->hi > v->hi || init < v->lo || init > v->hi)
+    if (v->lo < least || v->hi > least + (((i128)1 << s->fmt.W) - 1) || next->lo < v->lo || next->hi > v->hi || init < v->lo ||
+        init > v->hi)
       complain(r, mem_printf("value v%d: the state's format, its first or its next value do not fit its interval", i));
   }
 }

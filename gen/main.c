@@ -53,6 +53,13 @@ static void refuse_what_is_missing(const Options *o) {
     diag_error(EXIT_UNSUPPORTED, NULL, "--channels above 1 is not supported in this version");
 }
 
+/* Of the kernel's form. */
+static void refuse_form(const Kernel *k, const Options *o) {
+  if (k->n_state && (o->target & TARGET_HLS))
+    diag_error(EXIT_UNSUPPORTED, NULL,
+               "HLS C++ of a recurrent kernel is not supported in this version; use --target=vhdl, or --recurrent=unrolled");
+}
+
 /* ONNX file to float graph with static shapes. */
 static Graph *front_end(const Options *o) {
   Graph *g = onnx_read(o->model, o->n_dims, o->dims);
@@ -101,6 +108,8 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
 
 /* What the emitters print: QUANT expanded, dead values gone, registers placed. A kernel read from a dump may be past the first two. */
 static Kernel *back(Kernel *k, const Options *o) {
+  refuse_form(k, o);
+  stop_on_errors();
   if (hir_has(k, HIR_QUANT)) {
     k = hir_expand(hir_round(k));
     hir_affine(k, false);

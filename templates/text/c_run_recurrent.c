@@ -23,10 +23,12 @@ static size_t @TOP@_tokens(@TOP@_mem *m, @TOP@_state_t *state, const @TOP@_in_t 
   int s;
   for (; n; n -= lanes * tokens, in += lanes * tokens * @TOP@_IN) {
     lanes = tokens = 1;
-    if (!trace && @TOP@_STEPS > 1 && state->step == 0 && n >= 2 * @TOP@_STEPS) {
+#if @TOP@_STEPS > 1
+    if (!trace && state->step == 0 && n >= 2 * @TOP@_STEPS) {
       tokens = @TOP@_STEPS;
       lanes = n / tokens < @TOP@_LANES ? n / tokens : @TOP@_LANES;
     }
+#endif
     for (e = 0; e < @TOP@_STATE; e++)
       for (l = 0; l < @TOP@_LANES; l++)
         m->in[@TOP@_IN + e][l] = (@TOP@_m@IN_BITS@)state->value[e];
