@@ -26,13 +26,6 @@ static int low_bit(const Kernel *k, int element, const HirState **of) {
   return low + (element - s->first) * s->fmt.W;
 }
 
-static int state_bits(const Kernel *k) {
-  int bits = 0;
-  for (int i = 0; i < k->n_states; i++)
-    bits += k->state[i].n * k->state[i].fmt.W;
-  return bits;
-}
-
 static bool counts_steps(const Kernel *k) {
   return k->steps != 1;
 }
@@ -64,7 +57,7 @@ void vhdl_state_header(Buf *b, const Vhdl *x) {
     buf_puts(b, "-- The state is kept until the next reset.\n");
   buf_printf(
       b, "-- Stage %d reads the state (%d bits a channel), stage %d writes it: %d cycles from a channel's token to its next at least,\n",
-      vhdl_read_stage(x), state_bits(k), vhdl_write_stage(x), hir_loop(k));
+      vhdl_read_stage(x), hir_state_bits(k), vhdl_write_stage(x), hir_loop(k));
   if (interval == 1)
     buf_puts(b, "-- which the channels fill: a token may come in every cycle.\n");
   else
@@ -76,7 +69,7 @@ void vhdl_state_header(Buf *b, const Vhdl *x) {
 
 void vhdl_state_signals(Buf *b, const Vhdl *x) {
   const Kernel *k = x->k;
-  int interval = hir_interval_cycles(k), bits = state_bits(k);
+  int interval = hir_interval_cycles(k), bits = hir_state_bits(k);
   Buf init = {0};
   char *text = mem_alloc((size_t)bits + 1);
   for (int i = 0; i < k->n_states; i++)
@@ -176,7 +169,7 @@ void vhdl_state_control(Buf *b, const Vhdl *x) {
 }
 
 void vhdl_state_variables(Buf *b, const Vhdl *x, int stage) {
-  int bits = state_bits(x->k);
+  int bits = hir_state_bits(x->k);
   if (stage == vhdl_read_stage(x))
     buf_printf(b, "    variable state_read : std_logic_vector(%d downto 0);\n", bits - 1);
   if (stage == vhdl_write_stage(x))

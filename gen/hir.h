@@ -171,6 +171,14 @@ static inline int hir_interval_cycles(const Kernel *k) {
   return (hir_loop(k) + k->channels - 1) / k->channels;
 }
 
+/* Of one channel's state. */
+static inline int hir_state_bits(const Kernel *k) {
+  int bits = 0;
+  for (int i = 0; i < k->n_states; i++)
+    bits += k->state[i].n * k->state[i].fmt.W;
+  return bits;
+}
+
 /* Bits of an integer in [lo, hi]: two's complement when lo < 0, else unsigned (>= 1). */
 int hir_width_of(i128 lo, i128 hi);
 static inline bool hir_signed(const HirValue *v) {

@@ -29,10 +29,11 @@ void config_warn_unused(const Config *c);
 
 /* Sample inputs with what the float model makes of them. */
 typedef struct {
-  size_t n;
-  int n_in, n_out;
+  size_t n;           /* inputs: samples, or time steps one after the other (Graph.n_states) */
+  size_t n_due;       /* outputs: n, or one a window */
+  int n_in, n_out;    /* elements, without states */
   float *in;          /* n * n_in, all graph inputs concatenated */
-  double *out;        /* n * n_out, float outputs */
+  double *out;        /* n_due * n_out, float outputs */
   double *lo, *hi;    /* by tensor id: range seen */
   const char *source; /* file, or "random inputs, seed 1" */
   bool is_user_data;

@@ -24,6 +24,12 @@ typedef struct {
   double argmax_agreement;           /* share of samples; of the widest output; < 0: no output has two elements */
   double float_metric, fixed_metric; /* against --labels: accuracy for integer labels, RMSE for real ones; NaN without */
   bool metric_is_accuracy;
+  int n_steps; /* of a recurrent kernel: how the error of the state grows. Entry t: step t of the windows, or where none ends steps 2^t to
+                * 2^(t+1)-1 */
+  struct StepError {
+    double sum_sq;
+    int64_t elements;
+  } * step;
 } Comparison;
 
 /* Runs the fixed-point kernel over the samples (quantised to the input formats) and compares each layer's output with the float model's.
