@@ -182,7 +182,7 @@ static void begin_layer(Lower *l, const Node *n) {
   k->layer[k->cur_layer] = (HirLayer){.name = n->name, .op = n->op_type};
   l->node = n;
   l->site = -1;
-  l->lc = config_for(l->config, n->name);
+  l->lc = config_of(l->config, n);
   l->round = l->lc.has_round ? l->lc.round : l->o->round;
   l->overflow = l->lc.has_overflow ? l->lc.overflow : l->o->overflow;
 }
@@ -246,6 +246,7 @@ static Kernel *lower_with(const Graph *g, const Options *o, const Config *config
   Lower low = {.g = g, .o = o, .config = config, .k = hir_new(o->top), .dsp = dsp, .round = o->round, .overflow = o->overflow, .site = -1};
   Lower *l = &low;
   l->num = mem_array((size_t)g->n_tensors + 1, sizeof *l->num);
+  l->shared_by = mem_array((size_t)g->n_tensors + 1, sizeof(SharedMcm *));
   lower_inputs(l);
   for (int i = 0; i < g->n_nodes && !lower_too_large(l); i++) {
     const Node *n = g->node[i];

@@ -69,9 +69,11 @@ static Graph *front_end(const Options *o) {
   done(o, "fold", g, NULL);
   pass_dead(g);
   pass_check_static(g);
+  done(o, "dead", g, NULL);
+  pass_unroll(g);
   if (!o->info)
     pass_check_size(g, o->prune);
-  done(o, "dead", g, NULL);
+  done(o, "unroll", g, NULL);
   return g;
 }
 

@@ -113,6 +113,7 @@ struct Tensor {
   Node *producer;  /* NULL: graph input or constant */
   Format fmt;      /* what the tensor is stored in; set by quant.c */
   bool exact;      /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
+  int tie;         /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
 };
 
 struct Node {
@@ -125,6 +126,8 @@ struct Node {
   Tensor **out; /* NULL: output left out */
   int n_attr;
   Attr *attr;
+  const Node *layer; /* the recurrent node of the file that this is part of (pass_unroll); NULL: itself */
+  bool inner;        /* makes a value that the layer keeps to itself: neither its state nor its result */
 };
 
 struct Graph {
@@ -138,6 +141,7 @@ struct Graph {
   Node **node; /* topologically sorted */
   int n_tensors, cap_tensors;
   Tensor **tensor;
+  int n_ties; /* highest Tensor.tie */
 };
 
 /* ---- graph.c ---- */
@@ -166,6 +170,7 @@ void attr_set_int(Node *n, const char *name, int64_t v);
 void attr_set_float(Node *n, const char *name, double v);
 void attr_set_string(Node *n, const char *name, const char *v);
 void attr_set_floats(Node *n, const char *name, int count, const double *v);
+void attr_set_ints(Node *n, const char *name, int count, const int64_t *v);
 /* "float32", "int64", ...; "?" for what ONNX does not define. */
 const char *dtype_name(DataType t);
 bool dtype_is_float(DataType t);
@@ -220,6 +225,8 @@ void pass_check_size(const Graph *g, double prune);
 void pass_fold_affine(Graph *g);
 /* Nodes and tensors that reach no output. */
 void pass_dead(Graph *g);
+/* RNN, GRU and LSTM become the operators they are made of, one cell (cell.h) a time step. */
+void pass_unroll(Graph *g);
 
 /* ---- float evaluator (eval.c): the float model that everything is compared with ---- */
 

@@ -22,6 +22,8 @@ typedef struct Config Config;
  * 10}}} GLOB is matched with node names and graph input names; where several match, later ones win. "q" sets weights, bias and result. */
 Config *config_read(const char *path);
 LayerConfig config_for(const Config *c, const char *name);
+/* The same for a node. One of an unrolled layer goes by its own name and the layer's; "result" under the layer's is its states'. */
+LayerConfig config_of(const Config *c, const Node *n);
 /* Warns of patterns that matched nothing (config_for marks them). */
 void config_warn_unused(const Config *c);
 
