@@ -3,6 +3,7 @@
 set terminal svg size 800,500 font "sans,13" background "white"
 set output svg
 set logscale y
+set xrange [0:*]
 set grid
 set xlabel "channels through one cell"
 set ylabel "LUT + FF per channel (estimated)"
