@@ -59,8 +59,8 @@ class Model:
     def _samples(x):
         """(rows of one sample's elements, whether x was a single sample)"""
         x, each = np.asarray(x), IN * TOKENS
-        if x.ndim and int(np.prod(x.shape[1:])) == each:
-            return x.reshape(len(x), each), False
+        if x.ndim and (int(np.prod(x.shape[1:])) == each or (STATE and not STEPS and int(np.prod(x.shape[1:])) % each == 0)):
+            return x.reshape(-1, each), False
         if x.size == each:
             return x.reshape(1, each), True
         raise ValueError(f"shape {x.shape}: samples of {each} elements {IN_SHAPE} are expected, along the first axis")

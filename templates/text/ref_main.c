@@ -163,6 +163,10 @@ static size_t samples_of(const @TOP@_npy *a, const char *path) {
     return (size_t)a->dim[0];
   if (a->count == SAMPLE_IN)
     return 1;
+#ifdef @TOP@_STATE
+  if (@TOP@_STEPS == 0 && a->rank > 0 && each % SAMPLE_IN == 0) /* several steps a row: a stream all the same */
+    return (size_t)(a->count / SAMPLE_IN);
+#endif
   for (i = 0; i < a->rank && used < 200; i++)
     used += snprintf(text + used, sizeof text - (size_t)used, "%s%lld", i ? " x " : "", (long long)a->dim[i]);
   text[used] = 0;
