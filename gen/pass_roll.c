@@ -259,16 +259,44 @@ static bool is_input(const Graph *g, const Tensor *t) {
   return false;
 }
 
+/* The state that a step reads by product p: that of another step, which comes back in *n, or NULL there when the chain begins with it. */
+static bool state_of(const Chain *c, const Product *p, OpId op, Node **n) {
+  *n = NULL;
+  if (tensor_count(p->x) != c->batch * c->hidden || p->first_row)
+    return false;
+  Origin o = origin(p->x);
+  if (!o.from || o.first)
+    return false;
+  if (o.from->producer && o.from->producer->op == op && tensor_count(o.from) == c->batch * c->hidden)
+    *n = o.from->producer;
+  return true;
+}
+
+/* Steps were found from the last to the first, with these rows of x: all of it must be read in one direction. */
+static bool put_in_order(Chain *c, const int64_t *row) {
+  c->backward = row[0] == 0;
+  for (int i = 0; i < c->steps; i++)
+    if (row[i] != (c->backward ? i : c->steps - 1 - i))
+      return false;
+  for (int i = 0; i < c->steps / 2; i++) {
+    Node *swap = c->act[i];
+    c->act[i] = c->act[c->steps - 1 - i];
+    c->act[c->steps - 1 - i] = swap;
+  }
+  return tensor_count(c->x) == c->steps * c->batch * depth_of(&c->w);
+}
+
 /* The chain that ends in `last`, with its product number r as the recurrent one. */
 static bool follow(const Graph *g, Node *last, const Sum *end, int r, Chain *c) {
   *c = (Chain){.w = end->product[!r], .r = end->product[r], .hidden = end->hidden, .batch = end->rows, .bias = end->bias};
+  int cap_row = 8;
+  int64_t *row = mem_array((size_t)cap_row, sizeof *row);
+  Node *n = last;
   if (depth_of(&c->r) != c->hidden)
     return false;
-  int64_t *row = NULL;
-  int cap_row = 0;
-  for (Node *n = last; n;) {
+  while (n) {
     Sum s;
-    if (n->op != last->op || !read_sum(n, &s))
+    if (!read_sum(n, &s))
       return false;
     const int at = find_product(&s, &c->r);
     const int64_t step = step_of(c, &s, at);
@@ -280,25 +308,11 @@ static bool follow(const Graph *g, Node *last, const Sum *end, int r, Chain *c) 
     c->act[c->steps++] = n;
     if (at < 0)
       break;
-    Origin o = tensor_count(s.product[at].x) == c->batch * c->hidden && !s.product[at].first_row ? origin(s.product[at].x) : (Origin){0};
-    if (!o.from || o.first)
+    if (!state_of(c, &s.product[at], last->op, &n))
       return false;
-    n = is_activation(o.from->producer) && o.from->producer->op == last->op && tensor_count(o.from) == c->batch * c->hidden
-            ? o.from->producer
-            : NULL;
     c->h0 = n ? NULL : s.product[at].x;
   }
-  c->backward = row[0] == 0;
-  for (int i = 0; i < c->steps; i++)
-    if (row[i] != (c->backward ? i : c->steps - 1 - i))
-      return false;
-  for (int i = 0; i < c->steps / 2; i++) {
-    Node *swap = c->act[i];
-    c->act[i] = c->act[c->steps - 1 - i];
-    c->act[c->steps - 1 - i] = swap;
-  }
-  const bool told = c->steps > 1 || (c->h0 && is_input(g, origin(c->h0).from));
-  return told && tensor_count(c->x) == c->steps * c->batch * depth_of(&c->w);
+  return put_in_order(c, row) && (c->steps > 1 || (c->h0 && is_input(g, origin(c->h0).from)));
 }
 
 static bool find_chain(const Graph *g, Node *last, Chain *c) {

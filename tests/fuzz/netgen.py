@@ -725,7 +725,8 @@ class Net:
         return self.add("Reshape", [a, self.const([t, b, n // b // t], np.int64)], (t, b, n // b // t))
 
     def gains(self, shape):
-        return self.weights(shape) if self.chance(.2) else self.r.normal(0, .7, shape)
+        """Weights of a recurrence: large ones would magnify onnxruntime's approximations of sigmoid and tanh."""
+        return np.clip(self.weights(shape), -4, 4) if self.chance(.2) else self.r.normal(0, .7, shape)
 
     def cell_functions(self, op, dirs):
         """Activations other than the usual ones, with their parameters."""
