@@ -57,10 +57,20 @@ static bool has_split_candidate(const Recurrent *r) {
   return r->op == OP_GRU && r->linear_before_reset;
 }
 
+/* Exporters write biases of zero where there are none. */
+static bool has_bias(const Cell *c) {
+  const Tensor *b = recurrent_in(c->n, RECURRENT_B);
+  const int64_t each = 2 * c->r->gates * c->r->hidden;
+  for (int64_t i = 0; b && i < each; i++)
+    if (b->value[c->dir * each + i] != 0)
+      return true;
+  return false;
+}
+
 static void stack_weights(Cell *c) {
   const Recurrent *r = c->r;
   const int64_t H = r->hidden;
-  const bool bias = recurrent_in(c->n, RECURRENT_B) != NULL, apart = r->op == OP_GRU && !r->linear_before_reset;
+  const bool bias = has_bias(c), apart = r->op == OP_GRU && !r->linear_before_reset;
   const int blocks = has_split_candidate(r) ? 4 : apart ? 2 : r->gates;
   c->weights = matrix(c, "weights", 2, r->in + H, blocks * H);
   c->bias = bias ? matrix(c, "bias", 1, 0, blocks * H) : NULL;

@@ -63,6 +63,8 @@ static Graph *front_end(const Options *o) {
   done(o, "upgrade", g, NULL);
   pass_infer_fold(g);
   done(o, "infer", g, NULL);
+  pass_roll(g);
+  done(o, "roll", g, NULL);
   pass_fuse(g);
   done(o, "fuse", g, NULL);
   pass_fold_affine(g);

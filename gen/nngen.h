@@ -207,6 +207,8 @@ void pass_upgrade(Graph *g);
 /* Shape inference and constant folding in one sweep (shapes depend on folded values and the other way round). Nodes that change nothing are
  * taken out: Dropout, Identity, Reshape to the same shape, ... */
 void pass_infer_fold(Graph *g);
+/* A vanilla RNN that an exporter has unrolled becomes an RNN node again. Requires shapes. */
+void pass_roll(Graph *g);
 /* Activations that exporters write as several nodes become one: Swish, HardSwish, HardSigmoid, Gelu (erf and tanh forms), Mish, Softplus.
  * Requires shapes; run before pass_fold_affine, which would take the patterns apart. */
 void pass_fuse(Graph *g);

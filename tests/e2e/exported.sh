@@ -4,8 +4,8 @@
 # at <16,6>, some in GHDL. exported.sh all | fast
 . "$(dirname "$0")/../lib.sh"
 DIR=tests/e2e/exported
-refused=' topk ' # not among the operators
-simulated=' argmax_dynamo chunk_gate conv_1d conv_ae conv_depthwise conv_unet_dynamo keras_conv_residual gelu_erf keras_flatten keras_two_in_out logsoftmax maxout skl_logreg3 skl_sgd_log slicing softmax_op11 where '
+refused=' topk keras_rnn keras_gru keras_gru_before ' # not among the operators; loops
+simulated=' argmax_dynamo chunk_gate conv_1d conv_ae conv_depthwise conv_unet_dynamo keras_conv_residual gelu_erf gru_bidirectional keras_bidirectional keras_flatten keras_rnn_unrolled lstm_dynamo keras_two_in_out logsoftmax maxout rnn_given_state_dynamo rnn_bidirectional_stacked_dynamo skl_logreg3 skl_sgd_log slicing softmax_op11 where '
 
 one() {
   local name=$1 x=$DIR/$1_x.npy want=$DIR/$1_float.npy target=c
@@ -26,3 +26,20 @@ for f in "$DIR"/*.onnx; do
   i=$((i + 1))
   if [ "$1" = all ] || [ $((i % 8)) -eq 0 ]; then one "$(basename "$f" .onnx)"; fi
 done
+
+# recurrent layers: both of PyTorch's exporters lead to the same hardware, though one takes vanilla RNNs apart
+same() {
+  local f
+  for f in "$1" "$1_dynamo"; do
+    "$NNGEN" "$DIR/$f.onnx" --target=vhdl --q=16,6 --data="$(ls "$DIR/$f"_x.np*)" --top=net -q --force -o "$WORK/$f" || return
+  done
+  python3 tests/e2e/same_body.py "$WORK/$1/vhdl/net.vhd" "$WORK/$1_dynamo/vhdl/net.vhd"
+}
+pairs='rnn rnn_bidirectional_stacked gru rnn_given_state'
+[ "$1" = all ] && pairs+=' rnn_relu rnn_stacked rnn_bidirectional rnn_no_bias rnn_state_only lstm lstm_bidirectional_stacked gru_bidirectional conv_rnn embedding_gru'
+for f in $pairs; do check "exported.$f.both_exporters" same "$f"; done
+is_rolled() { "$NNGEN" "$DIR/$1.onnx" --dump=roll | grep -c ' = RNN ' | grep -qx "$2"; }
+check exported.rnn_dynamo.rolled is_rolled rnn_dynamo 1
+check exported.rnn_bidirectional_stacked_dynamo.rolled is_rolled rnn_bidirectional_stacked_dynamo 4
+check exported.keras_rnn_unrolled.rolled is_rolled keras_rnn_unrolled 1
+check exported.rnn_given_state_dynamo.rolled is_rolled rnn_given_state_dynamo 1
