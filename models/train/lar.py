@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A calorimeter readout cell at 40 MHz, after the liquid-argon calorimeter of ATLAS at the HL-LHC (arXiv 2302.07555), and its optimal filter.
 
-Every bunch crossing leaves energy: a Poisson number of soft deposits (pile-up) and, now and then, a signal. Each makes a bipolar pulse of some 20 to 25 samples,
+Every bunch crossing leaves energy: a Poisson number of soft deposits (pile-up) and, now and then, a signal. Each makes a bipolar pulse of 20 to 25 samples,
 so the samples of a crossing carry what came before it. Sought is all transverse energy of one crossing, from its sample (the pulse still at zero) and the four
 after it. Energies in GeV; a sample is the pulse height in GeV, in steps of the digitiser. Not a detector simulation: no real cell was fitted.
 """
