@@ -92,4 +92,3 @@ if [ "$mode" = full ]; then
   for m in lar_rnn lar_gru; do check "recurrent.same.$m" same_numbers $m; done
   check recurrent.python python_face lar_gru
 fi
-exit 0

@@ -201,7 +201,6 @@ check reject.numeric.saturation_warns warns 'results saturated.*I=' models/ch1.o
 later() { local name=$1 regex=$2; shift 2; rejects "reject.later.$name" 3 "$regex" "$NNGEN" models/ch1.onnx "$@" -o "$out"; }
 later stream 'mode=stream' --mode=stream
 later reuse 'reuse' --reuse=4
-later channels 'channels' --channels=8
 
 # ---- options ----
 rejects reject.option.none 1 'no model' "$NNGEN"
