@@ -80,18 +80,22 @@ static char *hardware(const Kernel *k) {
   if (k->steps && k->each_step)
     buf_printf(&b, "The state starts anew every %d tokens.\n", k->steps);
   else if (k->steps)
-    buf_printf(&b, "%d tokens of a channel are a window:\n`out_valid` comes with the last of them, then the channel's state starts anew.\n", k->steps);
+    buf_printf(&b, "%d tokens of a channel are a window:\n`out_valid` comes with the last of them, then the channel's state starts anew.\n",
+               k->steps);
   else
     buf_puts(&b, "The state is kept until the next reset.\n");
   if (interval == 1)
     buf_puts(&b, "A token may come in **every cycle**");
   else
-    buf_printf(&b, "A token is taken every **%d cycles**: one that comes while `in_ready` is low is ignored. %d channels would fill the pipeline", interval,
-               hir_loop(k));
+    buf_printf(
+        &b, "A token is taken every **%d cycles**: one that comes while `in_ready` is low is ignored. %d channels would fill the pipeline",
+        interval, hir_loop(k));
   buf_printf(&b, ". Its outputs come **%d cycles** later", latency);
   if (k->steps > 1)
     buf_printf(&b, ", %d cycles after a window's first token", (k->steps - 1) * interval * k->channels + latency);
-  buf_printf(&b, ".\n\nA channel's next token must be %d cycles behind the one before; the order of channels and these intervals see to it.", hir_loop(k));
+  buf_printf(&b,
+             ".\n\nA channel's next token must be %d cycles behind the one before; the order of channels and these intervals see to it.",
+             hir_loop(k));
   return b.s;
 }
 
