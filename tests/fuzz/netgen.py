@@ -873,8 +873,69 @@ def options(net):
     return o, config
 
 
+def stepwise(net, seed):
+    """Recurrent layers over the steps of one input, with what may stand around them when a cell takes a step after the other."""
+    t, f = int(net.r.integers(2, 6)), int(net.r.integers(1, 4))
+    shape, value = (t, 1, f), "steps"
+    first = net.pick((1, t, f), (t, 1, f), (t, f))
+    net.info["x"] = (T.FLOAT, first)
+    net.values.append("x")
+    infos = [h.make_tensor_value_info("x", T.FLOAT, first)]
+    if first == (1, t, f):
+        value = net.add("Transpose", ["x"], shape, perm=[1, 0, 2])
+    elif first == (t, f):
+        value = net.add("Reshape", ["x", net.const(shape, np.int64)], shape)
+    else:
+        value = "x"
+    state = None
+    for _ in range(net.pick(1, 1, 2)):
+        if net.chance(.3):
+            value = net.add(net.pick("Relu", "Tanh", "Neg", "Abs"), [value], shape)
+        op, n = net.pick("RNN", "GRU", "LSTM"), int(net.r.integers(1, 4))
+        g = {"RNN": 1, "GRU": 3, "LSTM": 4}[op]
+        attr = {"hidden_size": n}
+        if net.chance(.3):
+            attr["clip"] = float(net.pick(.5, 1, 3))
+        if op == "GRU" and net.chance(.6):
+            attr["linear_before_reset"] = net.pick(0, 1)
+        if op == "LSTM" and net.chance(.3):
+            attr["input_forget"] = 1
+        if net.chance(.3):
+            attr |= net.cell_functions(op, 1)
+        ins = [value, net.const(net.gains((1, g * n, shape[2]))), net.const(net.gains((1, g * n, n))), net.const(net.gains((1, 2 * g * n))) if net.chance(.7) else ""]
+        if net.chance(.4):
+            ins += ["", net.const(net.r.normal(0, 1, (1, 1, n)))]
+        while not ins[-1]:
+            ins.pop()
+        every, state = net.add(op, ins, [(t, 1, 1, n), (1, 1, n)], n_out=2, **attr)
+        shape = (t, 1, n)
+        value = net.add("Reshape", [every, net.const(shape, np.int64)], shape)
+        if net.chance(.3):
+            k = int(net.r.integers(1, 4))
+            shape = (t, 1, k)
+            value = net.add("Add", [net.add("MatMul", [value, net.const(net.weights((n, k)))], shape), net.const(net.weights((k,)))], shape)
+    end = net.pick("state", "gather", "slice", "all")
+    if end == "gather":
+        value, shape = net.add("Gather", [value, net.const(net.pick(-1, t - 1), np.int64)], shape[1:], axis=0), shape[1:]
+    elif end == "slice" and net.opset >= 10:
+        value = net.add("Slice", [value, net.const([net.pick(-1, t - 1)], np.int64), net.const([2**31 - 1], np.int64), net.const([0], np.int64)], (1, *shape[1:]))
+        shape = (1, *shape[1:])
+    elif end == "state":
+        value, shape = state, net.shape(state)
+    if net.chance(.5):
+        k = int(net.r.integers(1, 4))
+        shape, value = (*shape[:-1], k), net.add("MatMul", [value, net.const(net.weights((shape[-1], k)))], (*shape[:-1], k))
+    opts, config = options(net)
+    opts = [o for o in opts if not o.startswith(("--target-loss", "--merge", "--prune"))] + ["--recurrent=iterative", f"--channels={net.pick(1, 1, 2, 3, 5, 9)}"]
+    case = Case(build(net, infos, [value]), {}, opts, config, False, f"seed{seed}", net.uses)
+    case.feed = samples(case.model, net.r, net.pick(1, 1, .2, 4))
+    return case
+
+
 def network(seed):
     net = Net([seed, 20240611])
+    if seed % 20 == 7:
+        return stepwise(net, seed)
     ins = inputs(net)
     for _ in range(int(net.r.integers(1, 14))):
         for _ in range(20):
