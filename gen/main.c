@@ -9,6 +9,7 @@
 #include "passes.h"
 #include "quant.h"
 #include "report.h"
+#include "report_html.h"
 #include "search.h"
 #include "lower.h"
 #include "verify.h"
@@ -124,9 +125,10 @@ static void emit(const Design *d, const Samples *s, const Comparison *c) {
     emit_hls(d, &folder);
   emit_tb(d, &folder);
   emit_folder(d, &folder);
+  report_html(d, s, c, &folder);
   done(o, "emit", NULL, NULL);
   report_json(folder_add(&folder, "report.json"), d, s, c, n_times, times);
-  folder_write(&folder, o->out_dir, o->force);
+  folder_write(&folder, o->out_dir, o->force, o->plots ? report_draw : NULL);
   done(o, "write", NULL, NULL);
 }
 
@@ -177,6 +179,7 @@ int main(int argc, char **argv) {
   }
   d.vec = &vectors;
   done(&o, "vectors", NULL, NULL);
+  d.cost = hir_costs(d.k);
   emit(&d, samples, comparison);
   if (o.verify)
     verify(&d);

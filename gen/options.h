@@ -38,6 +38,8 @@ typedef struct {
   const char *hls_mult;  /* adders, tool */
   const char *hls_io;    /* none, axis, axilite */
   size_t random_vectors; /* beside the data */
+  bool plots;            /* report.html: gnuplot and graphviz, where installed */
+  const char *command;   /* the command line but for the output folder and what only changes messages; files without their folders */
 } Options;
 
 /* Parses argv. On a fault: diag_error(EXIT_USAGE). --help, --version, --list-ops print and set *done. */
