@@ -19,7 +19,8 @@ struct ErrorSource {
   const Tensor *const *tensor;
   Comparison *c;
   size_t stride;
-  int *made_at;      /* by tensor id: number of the node that makes it; -1: an input or a constant */
+  int *end;          /* by node number: its own, or that of the addition it is one with */
+  int *fixed_at;     /* by tensor id: end of the node that makes it; -1: an input or a constant */
   int *layer;        /* by node number: its layer, -1: none */
   double **fixed;    /* by tensor id: what the hardware has */
   double **own;      /* the producer's float function of that */
@@ -34,11 +35,26 @@ static size_t count(const Tensor *t) {
   return (size_t)tensor_count(t);
 }
 
+/* Number of the addition that node number i is one with; i where there is none. */
+static int addition_of(const Graph *g, int i) {
+  const Node *n = g->node[i];
+  Node *reader = NULL;
+  if (op_info[n->op].kind != KIND_LINEAR || n->n_out != 1 || !n->out[0]->exact || graph_uses(g, n->out[0], &reader) != 1 || !reader)
+    return i;
+  if ((reader->op != OP_Add && reader->op != OP_Sub) || !(reader->in[0]->value || reader->in[1]->value))
+    return i;
+  for (int j = i + 1; j < g->n_nodes; j++)
+    if (g->node[j] == reader)
+      return j;
+  return i;
+}
+
 ErrorSource *error_source_new(const Graph *g, const Kernel *k, const Tensor *const *tensor, size_t n, Comparison *c) {
   ErrorSource *e = mem_alloc(sizeof *e);
   *e = (ErrorSource){.g = g, .k = k, .tensor = tensor, .c = c};
   size_t tensors = (size_t)g->n_tensors + 1, outputs = 0;
-  e->made_at = mem_array(tensors, sizeof *e->made_at);
+  e->fixed_at = mem_array(tensors, sizeof *e->fixed_at);
+  e->end = mem_array((size_t)g->n_nodes + 1, sizeof *e->end);
   e->fixed = mem_array(tensors, sizeof *e->fixed);
   e->own = mem_array(tensors, sizeof *e->own);
   e->behind = mem_array(tensors, sizeof *e->behind);
@@ -48,7 +64,7 @@ ErrorSource *error_source_new(const Graph *g, const Kernel *k, const Tensor *con
   int widest = 1;
   for (int i = 0; i < g->n_tensors; i++) {
     const Tensor *t = g->tensor[i];
-    e->made_at[i] = -1;
+    e->fixed_at[i] = -1;
     if (t->rank < 0)
       continue;
     work += t->value ? 0 : (double)count(t);
@@ -61,13 +77,14 @@ ErrorSource *error_source_new(const Graph *g, const Kernel *k, const Tensor *con
     widest = node->n_in > widest ? node->n_in : widest;
     widest = node->n_out > widest ? node->n_out : widest;
     e->layer[i] = -1;
+    for (int l = 0; l < k->n_layers; l++)
+      if (tensor[l] && tensor[l]->producer == node)
+        e->layer[i] = l;
+    e->end[i] = addition_of(g, i);
     for (int j = 0; j < node->n_out; j++)
       if (node->out[j] && !node->out[j]->value)
-        e->made_at[node->out[j]->id] = i;
+        e->fixed_at[node->out[j]->id] = e->end[i];
   }
-  for (int i = 0; i < k->n_layers; i++)
-    if (tensor[i] && e->made_at[tensor[i]->id] >= 0)
-      e->layer[e->made_at[tensor[i]->id]] = i;
   for (int i = 0; i < g->n_out; i++)
     outputs += count(g->out[i]);
   e->in = mem_array((size_t)widest, sizeof *e->in);
@@ -80,13 +97,14 @@ ErrorSource *error_source_new(const Graph *g, const Kernel *k, const Tensor *con
   return e;
 }
 
+/* Node number i on what is fixed point up to node fixed_to, and in to[] behind it; its results into to[]. */
 static void run_node(ErrorSource *e, int i, int fixed_to, double **to) {
   const Node *node = e->g->node[i];
   if (!op_info[node->op].eval)
     return;
   for (int j = 0; j < node->n_in; j++) {
     const Tensor *t = node->in[j];
-    e->in[j] = !t ? NULL : e->made_at[t->id] <= fixed_to ? e->fixed[t->id] : e->behind[t->id];
+    e->in[j] = !t ? NULL : e->fixed_at[t->id] <= fixed_to ? e->fixed[t->id] : to[t->id];
   }
   for (int j = 0; j < node->n_out; j++)
     e->out[j] = node->out[j] ? to[node->out[j]->id] : NULL;
@@ -103,7 +121,7 @@ static void run_sample(ErrorSource *e, const int64_t *raw, const i128 *val) {
   for (int i = 0; i < e->g->n_nodes; i++) {
     const Node *node = e->g->node[i];
     const HirLayer *l = e->layer[i] >= 0 ? &e->k->layer[e->layer[i]] : NULL;
-    run_node(e, i, i, e->own);
+    run_node(e, i, i - 1, e->own);
     e->adds[i] = false;
     for (int j = 0; j < node->n_out; j++) {
       const Tensor *t = node->out[j];
@@ -113,7 +131,7 @@ static void run_sample(ErrorSource *e, const int64_t *raw, const i128 *val) {
       bool known = l && t == e->tensor[e->layer[i]];
       for (size_t x = 0, n = count(t); x < n; x++) { /* a further output has no layer: elements moved, which is exact */
         fixed[x] = known && l->value[x] >= 0 ? ldexp((double)val[l->value[x]], -l->frac[x]) : own[x];
-        e->adds[i] |= fixed[x] != own[x];
+        e->adds[i] |= fixed[x] != own[x] && e->end[i] == i;
       }
     }
   }
@@ -122,7 +140,7 @@ static void run_sample(ErrorSource *e, const int64_t *raw, const i128 *val) {
 static void outputs(ErrorSource *e, int fixed_to, double *to) {
   for (int p = 0; p < e->g->n_out; p++) {
     const Tensor *t = e->g->out[p];
-    memcpy(to, (e->made_at[t->id] <= fixed_to ? e->fixed : e->behind)[t->id], count(t) * sizeof *to);
+    memcpy(to, (e->fixed_at[t->id] <= fixed_to ? e->fixed : e->behind)[t->id], count(t) * sizeof *to);
     to += count(t);
   }
 }
@@ -140,8 +158,9 @@ static void trace(ErrorSource *e, const Eval *want, void (*step)(ErrorSource *e,
   for (int i = -1; i < e->g->n_nodes; i++) {
     if (i >= 0 && !e->adds[i])
       continue;
-    for (int j = i + 1; j < e->g->n_nodes; j++)
-      run_node(e, j, i, e->behind);
+    for (int j = 0; j < e->g->n_nodes; j++)
+      if (e->end[j] > i)
+        run_node(e, j, i, e->behind);
     outputs(e, i, e->next);
     step(e, i, ctx);
     double *swap = e->now;
@@ -175,6 +194,7 @@ void error_source_sample(ErrorSource *e, size_t at, const int64_t *raw, const i1
       st->own_max_abs_err = fmax(st->own_max_abs_err, fabs(err));
       st->own_sum_sq_err += err * err;
     }
+    st->own_unknown = e->end[i] != i;
   }
   if (at % e->stride)
     return;
@@ -209,7 +229,10 @@ double error_source_largest(ErrorSource *e, const int64_t *raw, const i128 *val,
   if (l.node == -1)
     *where = mem_printf("the input's format, %s", format_text(e->k->in_port[0].fmt));
   else if (l.node >= 0) {
-    const Node *n = e->g->node[l.node];
+    int first = 0; /* the product rather than the addition that is one with it */
+    while (e->end[first] != l.node)
+      first++;
+    const Node *n = e->g->node[first];
     const Tensor *t = n->out[0];
     const char *what = t && !t->exact && t->fmt.W ? format_text(t->fmt) : "its constants";
     for (int j = 0; t && t->exact && j < n->n_in; j++)

@@ -20,6 +20,7 @@ static json_t *real(double v) {
 
 /* Where error enters: what the layer adds itself, and what that does to the outputs. */
 static void own_errors(json_t *o, const LayerStats *st, const Comparison *c, bool seen) {
+  seen = seen && !st->own_unknown;
   json_object_set_new(o, "own_max_abs_err", seen ? real(st->own_max_abs_err) : json_null());
   json_object_set_new(o, "own_rms_err", seen ? real(sqrt(st->own_sum_sq_err / (double)st->elements)) : json_null());
   json_object_set_new(o, "output_rms_err",

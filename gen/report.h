@@ -21,6 +21,7 @@ typedef struct {
   double max_abs_err, sum_sq_err, sum_sq;
   /* what the layer adds itself: its fixed-point result less its float function of its fixed-point arguments */
   double own_max_abs_err, own_sum_sq_err;
+  bool own_unknown;     /* that is with the addition of a constant behind it */
   double output_sum_sq; /* over Comparison.n_traced samples: how far that moves the outputs, all layers behind it being float */
   int64_t elements;
   Octaves floats, fixed;

@@ -77,9 +77,9 @@ const char *report_network(const Page *p, const Plots *plots) {
   buf_printf(
       &b,
       "<p>Values are those of the fixed-point network over all samples; <em>I needed</em>: integer bits that would hold the float ones. "
-      "<em>exact</em>: a sum kept at full width, whose bits the next layer drops. Of %d places where bits are dropped, %d are proved never "
-      "to leave "
-      "their format, whatever the input; in the others hardware %s.</p>\n",
+      "<em>exact</em>: a sum kept at full width, whose bits the next layer drops. Places where bits are dropped: %d, of which %d are "
+      "proved "
+      "never to leave their format, whatever the input; in the others hardware %s.</p>\n",
       sites, sites - checked, p->d->o->overflow == OVERFLOW_WRAP ? "wraps" : "saturates");
   return b.s;
 }
@@ -96,9 +96,9 @@ const char *report_hardware(const Page *p) {
   Buf b = {0};
   for (int i = 0; i < k->n_layers; i++)
     most = p->d->cost[1 + i].luts > most ? p->d->cost[1 + i].luts : most;
-  buf_puts(&b, "<div class=\"scroll\"><table>\n<tr><th class=\"t\">layer</th><th>parameters</th><th>adders</th><th>adder "
-               "bits</th><th>multipliers</th><th>table bits</th><th>LUT</th><th></th><th>FF</th><th>DSP</th><th>block RAM</th><th>done "
-               "in cycle</th></tr>\n");
+  buf_puts(&b,
+           "<div class=\"scroll\"><table>\n<tr><th class=\"t\">layer</th><th>weights</th><th>adders</th><th>adder "
+           "bits</th><th>products</th><th>table bits</th><th>LUT</th><th></th><th>FF</th><th>DSP</th><th>BRAM</th><th>cycle</th></tr>\n");
   for (int i = 0; i < k->n_layers; i++) {
     const HirCost *c = &p->d->cost[1 + i];
     const Tensor *t = p->g ? report_tensor(p->g, &k->layer[i]) : NULL;
@@ -132,10 +132,10 @@ const char *report_hardware(const Page *p) {
            "id=\"synth-lut\">–</td>\n<td></td>\n<td "
            "id=\"synth-ff\">–</td>\n<td id=\"synth-dsp\">–</td>\n<td id=\"synth-bram\">–</td>\n<td></td></tr>\n</table></div>\n<p>\n<span "
            "id=\"synth-tool\">Not synthesised yet: make synth counts cells with yosys.</span>\n<span id=\"synth-mhz\"></span>\n</p>\n");
-  buf_printf(
-      &b,
-      "<p>Estimates are for the family <code>%s</code>. Latency counts clock edges from the input to the output port, all layers being one "
-      "pipeline; depth: %d adders on the longest path.</p>\n",
-      html_text(p->d->o->family->name), all->depth);
+  buf_printf(&b,
+             "<p>Estimates are for the family <code>%s</code>. <em>Products</em>: by multipliers; all others are shifts and adds. "
+             "<em>Cycle</em>: in which a layer is done; latency counts clock edges from the input to the output port, all layers being one "
+             "pipeline; depth: %d adders on the longest path.</p>\n",
+             html_text(p->d->o->family->name), all->depth);
   return b.s;
 }

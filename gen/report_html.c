@@ -71,8 +71,10 @@ static void error_row(Buf *b, const char *name, const char *op, Format f, const 
   buf_printf(b,
              "<tr><td class=\"n\">%s</td><td class=\"t\">%s</td><td class=\"t\"><code>%s</code></td><td>%s</td><td>%s</td><td>%s</td>"
              "<td>%s</td><td>%s</td><td class=\"bar\">%s</td></tr>\n",
-             html_text(name), html_text(op), html_format(f), html_number(st->max_abs_err), html_number(rms), html_number(own),
-             st->sum_sq_err > 0 && st->sum_sq > 0 ? mem_printf("%.1f", 10 * log10(st->sum_sq / st->sum_sq_err)) : "–", html_number(out),
+             html_text(name), html_text(op), html_format(f), html_number(st->max_abs_err), html_number(rms),
+             html_number(st->own_unknown ? NAN : own),
+             st->sum_sq_err > 0 && st->sum_sq > 0 ? mem_printf("%.1f", 10 * log10(st->sum_sq / st->sum_sq_err)) : "–",
+             html_number(st->own_unknown ? NAN : out),
              out > 0 ? mem_printf("<i class=\"own\" style=\"width:%.1f%%\"></i>", 100 * out / most) : "");
 }
 
@@ -88,7 +90,8 @@ static void error_table(const Page *p, Buf *b) {
       b,
       "<h2>Where the error enters</h2>\n<p>Errors are fixed point less float. A layer's <em>own</em> error is what it adds to exact "
       "float on the arguments it gets (rounded weights, dropped bits, saturation); the rest it inherits. <em>At the outputs</em>: how far "
-      "that moves the network's outputs, everything behind being float (rms, %zu samples): widen the layer with the longest bar.</p>\n"
+      "that moves the network's outputs, everything behind being float (rms, %zu samples). Widen the layer with the longest bar first. A "
+      "product and the constant added to it are judged together, at the sum.</p>\n"
       "<div class=\"scroll\"><table>\n<tr><th class=\"t\">layer</th><th class=\"t\">operator</th><th class=\"t\">format</th><th>worst "
       "error</th><th>rms error</th><th>own, rms</th><th>SQNR, dB</th><th>at the outputs</th><th></th></tr>\n",
       c->n_traced);

@@ -23,8 +23,12 @@ void plot_begin(Plots *out, const char *section, const char *id, int width, int 
 /* ---- weights and activations over their formats ---- */
 
 /* Shares by powers of two, fixed point filled, float as an outline, the format's span grey; logarithmic, so that tails are seen. */
-static void histogram(Plots *out, const char *id, const char *what, const Octaves *floats, const Octaves *fixed, Format f) {
+static void histogram(Plots *out, const char *id, const char *what, const Octaves *floats, const Octaves *all_fixed, Format f) {
+  Octaves with_lowest = *all_fixed, *fixed = &with_lowest;
   int lsb = f.I - f.W, top = f.is_signed ? f.I - 1 : f.I, from = lsb - BELOW, to = top;
+  int edge = top + OCTAVE_0; /* -2^(I-1) is the one value there */
+  if (edge > 0 && edge < OCTAVES)
+    fixed->bin[edge - 1] += fixed->bin[edge], fixed->bin[edge] = 0;
   uint64_t n = floats->zero, n_fixed = fixed->zero, below[2] = {0};
   for (int b = 0; b < OCTAVES; b++) {
     n += floats->bin[b], n_fixed += fixed->bin[b];
@@ -157,12 +161,16 @@ static void pareto(const Page *p, Plots *out) {
   const SearchResult *r = p->d->search;
   if (!r || !r->n)
     return;
-  double target = 100 * p->d->o->target_loss, highest = 3 * target, lowest = 0;
+  double target = 100 * p->d->o->target_loss, highest = 3 * target, lowest = 0, fewest = INFINITY, most = 0;
   for (int i = 0; i < r->n; i++) {
     const SearchPoint *q = &r->point[i];
-    if (100 * q->loss < highest)
-      lowest = fmin(lowest, 100 * (q->loss - q->error));
+    if (100 * q->loss > highest || q->adder_bits <= 0)
+      continue;
+    lowest = fmin(lowest, 100 * (q->loss - q->error));
+    fewest = fmin(fewest, q->adder_bits), most = fmax(most, q->adder_bits);
   }
+  if (most <= 0)
+    return;
   plot_begin(out, "search", "plot-pareto", 620, 300,
              "Points tried: loss on the samples held back, with one standard error, against adder bits. Filled: within the target; the "
              "ring: taken. "
@@ -175,14 +183,14 @@ static void pareto(const Page *p, Plots *out) {
       buf_printf(b, "%.6g %.4g %.4g %d %d\n", q->adder_bits, 100 * q->loss, 100 * q->error, q->loss + q->error <= p->d->o->target_loss,
                  i + 1 == r->best);
   }
-  buf_printf(
-      b,
-      "EOD\nset logscale x; set xlabel \"adder bits (digits × width, before sharing)\"; set ylabel \"loss in %%\"; set yrange [%.4g:%.4g]\n"
-      "set xtics add (2e2, 5e2, 2e3, 5e3, 2e4, 5e4, 2e5, 5e5); set format x \"%%.0f\"\n"
-      "plot %.6g lc \"#c8553d\" dt 2 lw 1, $p using 1:($4 ? $2 : NaN):3 with yerrorbars pt 7 ps 0.5 lc \"#2f6690\", "
-      "$p using 1:($4 ? NaN : $2):3 with yerrorbars pt 6 ps 0.5 lc \"#aaaaaa\", "
-      "$p using ($5 ? $1 : NaN):2 with points pt 6 ps 1.6 lw 1.5 lc \"#c8553d\"\n",
-      lowest - 0.05 * (highest - lowest), 1.05 * highest, target);
+  buf_printf(b,
+             "EOD\nset logscale x; set xrange [%.6g:%.6g]; set xlabel \"adder bits (digits × width, before sharing)\"; set ylabel \"loss "
+             "in %%\"; set yrange [%.4g:%.4g]\n"
+             "set xtics add (2e2, 5e2, 2e3, 5e3, 2e4, 5e4, 2e5, 5e5); set format x \"%%.0f\"\n"
+             "plot %.6g lc \"#c8553d\" dt 2 lw 1, $p using 1:($4 == 1 ? $2 : NaN):3 with yerrorbars pt 7 ps 0.5 lc \"#2f6690\", "
+             "$p using 1:($4 == 1 ? NaN : $2):3 with yerrorbars pt 6 ps 0.5 lc \"#aaaaaa\", "
+             "$p using ($5 == 1 ? $1 : NaN):2 with points pt 6 ps 1.6 lw 1.5 lc \"#c8553d\"\n",
+             0.8 * fewest, 1.25 * most, lowest - 0.05 * (highest - lowest), 1.05 * highest, target);
 }
 
 void report_plots(const Page *p, Plots *out) {

@@ -53,7 +53,7 @@ function value(name) {
 function flush(  c, s) {
   s = ""
   for (c in point)
-    s = s "<path d=\"" point[c] "\" stroke=\"" c "\" stroke-width=\"1.8\" stroke-opacity=\"0.55\" stroke-linecap=\"round\"/>\n"
+    s = s "<path d=\"" point[c] "\" stroke=\"" c "\" stroke-width=\"2.4\" stroke-opacity=\"0.5\" stroke-linecap=\"round\"/>\n"
   for (c in point)
     delete point[c]
   return s
@@ -69,7 +69,7 @@ function add(line) {
 }
 
 # ---- report.json: one line of synth; verify as jansson indents it ----
-phase == "json" && /^  "synth": \{/ { synth = 1; for (i = split("lut ff carry dsp bram", cell, " "); i; i--) found[cell[i]] = number(cell[i]); mhz = number("fmax_mhz"); tool = word("tool") " " word("version") }
+phase == "json" && /^  "synth": \{/ { synth = 1; for (i = split("lut ff carry dsp bram", cell, " "); i; i--) found[cell[i]] = number(cell[i]); mhz = number("fmax_mhz"); tool = word("tool") ", version " word("version") }
 phase == "json" && /^  "verify": \{/ { verify = 1 }
 phase == "json" && verify && /^    "[a-z]+": \{/ { checked = $1; gsub(/[":]/, "", checked) }
 phase == "json" && verify && /"vectors":/ { vectors[checked] = $2 + 0 }
