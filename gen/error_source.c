@@ -235,7 +235,7 @@ double error_source_largest(ErrorSource *e, const int64_t *raw, const i128 *val,
     const Node *n = e->g->node[first];
     const Tensor *t = n->out[0];
     const char *what = t && !t->exact && t->fmt.W ? format_text(t->fmt) : "its constants";
-    for (int j = 0; t && t->exact && j < n->n_in; j++)
+    for (int j = n->n_in - 1; t && t->exact && j >= 0; j--) /* the first is the weights */
       if (n->in[j] && n->in[j]->value && n->in[j]->fmt.W)
         what = mem_printf("its weights, %s", format_text(n->in[j]->fmt));
     *where = mem_printf("node '%s' (%s: %s)", diag_text(n->name), diag_text(n->op_type), what);

@@ -11,7 +11,7 @@ for ((i = 0; i < n; i++)); do
   seed=$((first + i)) out=$WORK/k
   rm -rf "$out"
   "$make_kernel" $seed >"$WORK/k.hir" || { not_ok "kernels.$seed" "gen_kernel failed"; bad=1; continue; }
-  "$NNGEN" "$WORK/k.hir" --target=all -q -o "$out" >"$WORK/log" 2>&1
+  "$NNGEN" "$WORK/k.hir" --target=all -q --plots=none -o "$out" >"$WORK/log" 2>&1
   status=$?
   if [ $status -eq 3 ]; then refused=$((refused + 1)); continue; fi
   targets="check"
