@@ -160,14 +160,14 @@ static char *ranges(const Plots *plots) {
   Buf b = {0};
   for (int i = 0; i < plots->n; i++)
     if (!strcmp(plots->figure[i].section, "values")) {
-      buf_puts(
-          &b,
-          "<h2>Values over their formats</h2>\n<p class=\"legend\"><i style=\"background:#8fb4d3\"></i>fixed point<i "
-          "style=\"background:none;border-top:2px solid #c8553d;height:3px;vertical-align:3px\"></i>float<i "
-          "style=\"background:#eeeeea\"></i>what the format holds: from its step to its largest value</p>\n<p>One bar a bit: the share of "
-          "values whose magnitude lies between that power of two and the next, on a logarithmic scale. Red left of the grey is rounded to "
-          "0 or "
-          "one step, right of it saturates or wraps. Grey without values on the right are integer bits to spare.</p>\n");
+      buf_puts(&b, "<h2>Values over their formats</h2>\n<p class=\"legend\"><i style=\"background:#8fb4d3\"></i>fixed point<i "
+                   "style=\"background:none;border-top:2px solid #c8553d;height:3px;vertical-align:3px\"></i>float<i "
+                   "style=\"background:#eeeeea\"></i>what the format holds: from its step to its largest value</p>\n<p>One bar a bit: how "
+                   "many of the "
+                   "values, in percent on a logarithmic scale, have a magnitude between that power of two and the next. Red left of the "
+                   "grey is rounded to "
+                   "0 or "
+                   "one step, right of it saturates or wraps. Grey without values on the right are integer bits to spare.</p>\n");
       report_figures(&b, plots, "values");
       break;
     }

@@ -108,6 +108,12 @@ static void histograms(const Page *p, Plots *out) {
 
 /* ---- float against fixed point ---- */
 
+/* A round number, four to eight of which make up `range`. */
+static double tic(double range) {
+  double unit = pow(10, floor(log10(range / 4)));
+  return range / 4 >= 5 * unit ? 5 * unit : range / 4 >= 2 * unit ? 2 * unit : unit;
+}
+
 static void agreement(const Page *p, Plots *out) {
   const Kernel *k = p->k;
   size_t wide = (size_t)p->s->n_out, total = p->s->n * wide, stride = total / SCATTER + 1, points = 0;
@@ -138,11 +144,11 @@ static void agreement(const Page *p, Plots *out) {
   double room = hi > lo ? 0.03 * (hi - lo) : 1;
   plot_begin(out, "accuracy", "plot-scatter", 330, 290,
              mem_printf("Outputs, fixed point against float: %s of %s values.", html_count((int64_t)points), html_count((int64_t)all)));
-  buf_printf(
-      &out->gnuplot,
-      "$xy << EOD\n%sEOD\nset xrange [%.6g:%.6g]; set yrange [%.6g:%.6g]; set size ratio 1; set xlabel \"float\"; set ylabel \"fixed "
-      "point\"\nplot x lc \"#bbbbbb\" lw 1, $xy with dots lc \"#2f6690\"\n",
-      xy.s, lo - room, hi + room, lo - room, hi + room);
+  buf_printf(&out->gnuplot,
+             "$xy << EOD\n%sEOD\nset xrange [%.6g:%.6g]; set yrange [%.6g:%.6g]; set xtics %.6g; set ytics %.6g; set size ratio 1; set "
+             "xlabel \"float\"; set ylabel \"fixed "
+             "point\"\nplot x lc \"#bbbbbb\" lw 1, $xy with dots lc \"#2f6690\"\n",
+             xy.s, lo - room, hi + room, lo - room, hi + room, tic(hi - lo + 2 * room), tic(hi - lo + 2 * room));
   plot_begin(out, "accuracy", "plot-error", 330, 290,
              mem_printf("Error of the outputs, fixed point less float, over all samples; its rms is %s.", html_number(p->c->rms_err)));
   buf_puts(&out->gnuplot, "$e << EOD\n");
