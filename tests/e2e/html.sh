@@ -3,7 +3,7 @@
 # report.html: whole, escaped, the same every time, with and without the tools that draw; and where error enters.
 . "$(dirname "$0")/../lib.sh"
 data=models/data
-jet=(models/jet_like.onnx --q=8,auto "--data=$data/jet_like_x.npy" "--labels=$data/jet_like_y.npy")
+jet=(models/jet_like.onnx "--q=8,auto" "--data=$data/jet_like_x.npy" "--labels=$data/jet_like_y.npy")
 page() { python3 tests/e2e/page.py page "$1/report.html" "$1/report.json"; }
 figures() { # FOLDER ID...: drawn, all of them
   local all id
