@@ -25,7 +25,7 @@ search-fast|60|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
-html|60|tests/e2e/html.sh
+html|90|tests/e2e/html.sh
 folder|60|tests/e2e/folder.sh
 golden|60|tests/golden/run.sh
 EOF

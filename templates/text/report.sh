@@ -30,6 +30,7 @@ if [ -s report/network.dot ]; then
   echo '<!--plot plot-network-->' >>"$drawn"
   draw "${DOT:-dot}" graphviz -Tsvg report/network.dot
 fi
+# shellcheck disable=SC2015
 awk -f report/report.awk phase=drawn "$drawn" phase=json report.json phase=page report.html >"$fresh" && [ -s "$fresh" ] && mv "$fresh" report.html ||
   { echo "FAIL: report.html could not be written"; exit 1; }
 echo "PASS: report.html$note"
