@@ -68,9 +68,10 @@ ErrorSource *error_source_new(const Graph *g, const Kernel *k, const Tensor *con
     if (t->rank < 0)
       continue;
     work += t->value ? 0 : (double)count(t);
-    e->fixed[i] = t->value ? t->value : mem_array(count(t) + 1, sizeof(double));
-    e->own[i] = t->value ? t->value : mem_array(count(t) + 1, sizeof(double));
-    e->behind[i] = t->value ? t->value : mem_array(count(t) + 1, sizeof(double));
+    double *constant = t->original ? t->original : t->value;
+    e->fixed[i] = constant ? constant : mem_array(count(t) + 1, sizeof(double));
+    e->own[i] = constant ? constant : mem_array(count(t) + 1, sizeof(double));
+    e->behind[i] = constant ? constant : mem_array(count(t) + 1, sizeof(double));
   }
   for (int i = 0; i < g->n_nodes; i++) {
     const Node *node = g->node[i];

@@ -80,7 +80,7 @@ static void weights(const Page *p, Plots *out, const Node *node, int number) {
   int64_t n = tensor_count(w);
   bool fits;
   for (int64_t i = 0; i < n; i++) {
-    octaves_add(&floats, w->value[i]);
+    octaves_add(&floats, w->original ? w->original[i] : w->value[i]);
     octaves_add(&fixed,
                 ldexp((double)quant_const(w->rounded ? w->rounded[i] : w->value[i], w->fmt, p->d->o->round, p->d->o->overflow, &fits),
                       w->fmt.I - w->fmt.W));

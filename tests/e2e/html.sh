@@ -102,6 +102,19 @@ EOF
     "--data=$data/ch1_x.npy" --target=c --max-error=1e-3 -o "$WORK/n2"
 done
 
+# ---- pruned weights are an error of the layer, against the model as it came ----
+pruned() {
+  "$NNGEN" models/ch1.onnx --q=24,8 --prune=0.2 "--data=$data/ch1_x.npy" --target=c --plots=none -q -o "$WORK/p" && python3 - "$WORK/p/report.json" <<'EOF'
+import json, sys
+r = json.load(open(sys.argv[1]))
+last, a = r["layers"][-1], r["accuracy"]
+own = {l["name"]: l["own_rms_err"] for l in r["layers"]}
+print(own, last["rms_err"], a["rms_err"])
+sys.exit(not (abs(last["rms_err"] - a["rms_err"]) < 1e-6 * a["rms_err"] and last["max_abs_err"] == a["max_abs_err"] and max(own["/0/Gemm"], own["/2/Gemm"]) > 0.01))
+EOF
+}
+check html.pruned pruned
+
 # ---- as a reader sees it ----
 for browser in chromium chromium-browser google-chrome chrome; do command -v $browser >/dev/null 2>&1 && break; browser=; done
 if [ -n "$browser" ] && hash gnuplot dot 2>/dev/null; then
