@@ -119,7 +119,17 @@ static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
 static void set_prune(Parse *p, const char *a) {
-  p->o.prune = real(p, a, 0, 1);
+  size_t n = strlen(a);
+  const char *colon = strchr(a, ':');
+  p->o.prune = -1, p->o.prune_share = 0, p->o.prune_of = 0;
+  if (colon) {
+    p->o.prune_of = (int)whole(p, colon + 1, 2, 1024);
+    p->o.prune_keep = (int)whole(p, mem_strndup(a, (size_t)(colon - a)), 1, p->o.prune_of);
+  } else if (n && a[n - 1] == '%') {
+    p->o.prune_share = real(p, mem_strndup(a, n - 1), 0, 100) / 100;
+  } else {
+    p->o.prune = real(p, a, 0, 1);
+  }
 }
 static void set_merge(Parse *p, const char *a) {
   p->o.merge = real(p, a, 0, 2);

@@ -20,7 +20,9 @@ typedef struct {
   const char *mode; /* parallel, stream, auto */
   int reuse, channels;
   double clock_ns;
-  double prune, merge; /* < 0: off */
+  double prune, merge;      /* < 0: off */
+  double prune_share;       /* --prune=P%: of each layer's weights; 0: off */
+  int prune_keep, prune_of; /* --prune=N:M; of = 0: off */
   int n_dims;
   DimValue *dims;
   const char *top; /* legal identifier; defaults to the file's name */

@@ -12,7 +12,7 @@ static bool is_weight(const Node *n, int at) {
   return (n->op == OP_Gemm || n->op == OP_MatMul || conv) && at < 2 && n->in[at] && n->in[at]->value;
 }
 
-static void keep_original(Tensor *t) {
+void keep_original(Tensor *t) {
   size_t n = (size_t)tensor_count(t);
   if (t->original)
     return;
