@@ -30,6 +30,28 @@ const Tensor *report_tensor(const Graph *g, const HirLayer *l) {
   return NULL;
 }
 
+/* Of the state after step number `at`. */
+static void step_error(Run *r, size_t at, const i128 *val) {
+  const Kernel *k = r->k;
+  size_t entry = 0;
+  if (k->steps)
+    entry = at % (size_t)k->steps;
+  else
+    for (size_t i = at + 1; i > 1; i >>= 1)
+      entry++;
+  struct StepError *e = &r->c->step[entry];
+  r->c->n_steps = (int)entry >= r->c->n_steps ? (int)entry + 1 : r->c->n_steps;
+  for (int i = 0; i < k->n_states; i++) {
+    const HirState *s = &k->state[i];
+    const double *want = eval_value(r->eval, r->g->out[graph_outs(r->g) + i]);
+    for (int j = 0; j < s->n; j++) {
+      double err = ldexp((double)val[k->out[k->n_out + s->first + j]], s->fmt.I - s->fmt.W) - want[j];
+      e->sum_sq += err * err;
+      e->elements++;
+    }
+  }
+}
+
 void octaves_add(Octaves *o, double v) {
   uint64_t bits;
   memcpy(&bits, &v, sizeof bits);
@@ -75,6 +97,8 @@ static void one_sample(void *ctx, size_t at, const i128 *val) {
       if (l->value[e] >= 0)
         add_value(&r->c->layer[i], got[e], want[e]);
   }
+  if (r->k->n_state)
+    step_error(r, at, val);
   if (r->progress && at % 256 == 0 && now_s() - r->started > 2)
     fprintf(stderr, "\rcomparing with float: sample %zu of %zu ", at, r->s->n);
 }
@@ -121,7 +145,7 @@ static void compare_outputs(Run *r) {
   double *fixed = mem_array((size_t)s->n_out + 1, sizeof *fixed), sum_sq = 0;
   int d = decision(g, k);
   size_t agree = 0, values = 0;
-  for (size_t at = 0; at < s->n; at++) {
+  for (size_t at = 0; at < s->n_due; at++) {
     const double *want = s->out + at * (size_t)s->n_out;
     for (int p = 0; p < k->n_out_ports; p++)
       for (int e = 0; e < k->out_port[p].n; e++) {
@@ -146,12 +170,12 @@ static void compare_outputs(Run *r) {
     agree += same;
   }
   c->rms_err = values ? sqrt(sum_sq / (double)values) : 0;
-  c->argmax_agreement = d >= 0 && s->n ? (double)agree / (double)s->n : -1;
+  c->argmax_agreement = d >= 0 && s->n_due ? (double)agree / (double)s->n_due : -1;
 }
 
 Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const Samples *s, int64_t *raw) {
   Comparison *c = mem_alloc(sizeof *c);
-  c->n = s->n;
+  c->n = s->n_due;
   c->layer = mem_array((size_t)k->n_layers + 1, sizeof *c->layer);
   c->input = mem_array((size_t)k->n_in_ports + 1, sizeof *c->input);
   c->beyond = mem_array((size_t)k->n_in_ports + 1, sizeof *c->beyond);
@@ -159,6 +183,7 @@ Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const
   c->wrapped = mem_array((size_t)k->n_sites + 1, sizeof *c->wrapped);
   c->out = mem_array(s->n * (size_t)k->n_out + 1, sizeof *c->out);
   c->float_metric = c->fixed_metric = NAN;
+  c->step = mem_array((size_t)k->steps + 64, sizeof *c->step);
   uint64_t beyond = 0;
   for (size_t at = 0; at < s->n; at++)
     for (int p = 0; p < k->n_in_ports; p++)
@@ -177,13 +202,17 @@ Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const
   r.tensor = mem_array((size_t)k->n_layers + 1, sizeof *r.tensor);
   for (int i = 0; i < k->n_layers; i++)
     r.tensor[i] = report_tensor(g, &k->layer[i]);
-  r.source = error_source_new(g, k, r.tensor, s->n, c);
+  r.source = error_source_new(g, k, r.tensor, s->n_due, c);
   HirCounts counts = {c->saturated, c->wrapped};
   hir_eval(k, s->n, raw, c->out, &counts, one_sample, &r);
   if (r.progress && now_s() - r.started > 2)
     fputs("\r\033[K", stderr);
+  size_t row = (size_t)k->n_out, due = 0;
+  for (size_t at = 0; at < s->n; at++)
+    if (graph_due(g, at))
+      memmove(c->out + due++ * row, c->out + at * row, row * sizeof *c->out);
   compare_outputs(&r);
-  if (o->max_error >= 0 && c->max_abs_err > o->max_error) {
+  if (o->max_error >= 0 && c->max_abs_err > o->max_error && !k->n_state) { /* with a state, a sample alone tells nothing */
     int64_t *out = mem_array((size_t)k->n_out + 1, sizeof *out);
     hir_eval(k, 1, raw + c->worst_sample * (size_t)k->n_in, out, NULL, worst_sample, &r);
   }

@@ -25,10 +25,11 @@ bool folder_may_write(const char *dir, bool force);
  * the temporary one is removed. */
 void folder_write(const Folder *f, const char *dir, bool force, void (*finish)(const char *dir));
 
-/* Raw test vectors, all from hir_eval: n samples of k->n_in inputs and k->n_out outputs. The first n_corner exercise the extremes of
- * every input; the rest are the data. */
+/* Raw test vectors, all from hir_eval: n inputs of k->n_in elements and n_due outputs of k->n_out. The first n_corner exercise the extremes
+ * of every input; the rest are the data. Of a recurrent kernel a vector is a token, channels take turns as in the hardware, and outputs are
+ * those that count: n_due is n, or a window's share of it. */
 typedef struct {
-  size_t n, n_corner;
+  size_t n, n_corner, n_due;
   int64_t *in, *out;
   const char *source; /* data file, or "random, seed 1" */
 } Vectors;
@@ -55,7 +56,7 @@ int vhdl_port_bits(const HirPort *p, int n);
 /* tb/: VHDL bench, Verilator main, vectors/in.hex and vectors/out.hex */
 void emit_tb(const Design *d, Folder *f);
 /* Vectors that the GHDL bench runs unless told otherwise: every corner, and enough of the data. */
-size_t tb_default_vectors(const Vectors *v);
+size_t tb_default_vectors(const Vectors *v, const Kernel *k);
 /* hls/: HLS C++ with its test; vitis_hls.tcl, intel_hls.mk */
 void emit_hls(const Design *d, Folder *f);
 /* Makefile, README.md, vivado.tcl, quartus.tcl */

@@ -22,12 +22,14 @@ struct ErrorSource {
   int *end;          /* by node number: its own, or that of the addition it is one with */
   int *fixed_at;     /* by tensor id: end of the node that makes it; -1: an input or a constant */
   int *layer;        /* by node number: its layer, -1: none */
+  double **state;    /* as the sample before left it */
   double **fixed;    /* by tensor id: what the hardware has */
   double **own;      /* the producer's float function of that */
   double **behind;   /* float, from a layer on */
   const double **in; /* arguments and results of one node */
   double **out;
   double *now, *next; /* outputs in a row */
+  size_t sample, due; /* number of the next; of those whose outputs count */
   bool *adds;         /* by node: own error in this sample */
 };
 
@@ -86,8 +88,11 @@ ErrorSource *error_source_new(const Graph *g, const Kernel *k, const Tensor *con
       if (node->out[j] && !node->out[j]->value)
         e->fixed_at[node->out[j]->id] = e->end[i];
   }
-  for (int i = 0; i < g->n_out; i++)
+  for (int i = 0; i < graph_outs(g); i++)
     outputs += count(g->out[i]);
+  e->state = mem_array((size_t)g->n_states + 1, sizeof *e->state);
+  for (int i = 0; i < g->n_states; i++)
+    e->state[i] = mem_array(count(g->in[graph_ins(g) + i]) + 1, sizeof **e->state);
   e->in = mem_array((size_t)widest, sizeof *e->in);
   e->out = mem_array((size_t)widest, sizeof *e->out);
   e->now = mem_array(outputs + 1, sizeof *e->now);
@@ -119,6 +124,17 @@ static void run_sample(ErrorSource *e, const int64_t *raw, const i128 *val) {
     for (int i = 0; i < port->n; i++)
       e->fixed[e->g->in[p]->id][i] = ldexp((double)raw[port->first + i], port->fmt.I - port->fmt.W);
   }
+  const Graph *g = e->g;
+  const Kernel *k = e->k;
+  bool anew = e->sample == 0 || (g->steps && e->sample % (size_t)g->steps == 0);
+  for (int i = 0; i < g->n_states; i++) {
+    const Tensor *t = g->in[graph_ins(g) + i];
+    memcpy(e->fixed[t->id], anew ? g->state_init[i]->value : e->state[i], count(t) * sizeof(double));
+  }
+  e->sample++;
+  for (int i = 0; i < k->n_states; i++)
+    for (int j = 0; j < k->state[i].n; j++)
+      e->state[i][j] = ldexp((double)val[k->out[k->n_out + k->state[i].first + j]], k->state[i].fmt.I - k->state[i].fmt.W);
   for (int i = 0; i < e->g->n_nodes; i++) {
     const Node *node = e->g->node[i];
     const HirLayer *l = e->layer[i] >= 0 ? &e->k->layer[e->layer[i]] : NULL;
@@ -139,18 +155,23 @@ static void run_sample(ErrorSource *e, const int64_t *raw, const i128 *val) {
 }
 
 static void outputs(ErrorSource *e, int fixed_to, double *to) {
-  for (int p = 0; p < e->g->n_out; p++) {
+  for (int p = 0; p < graph_outs(e->g); p++) {
     const Tensor *t = e->g->out[p];
     memcpy(to, (e->fixed_at[t->id] <= fixed_to ? e->fixed : e->behind)[t->id], count(t) * sizeof *to);
     to += count(t);
   }
 }
 
+/* The outputs of the float model, from the state that the hardware has. */
 static void float_outputs(ErrorSource *e, const Eval *want, double *to) {
-  for (int p = 0; p < e->g->n_out; p++) {
-    memcpy(to, eval_value(want, e->g->out[p]), count(e->g->out[p]) * sizeof *to);
-    to += count(e->g->out[p]);
-  }
+  const Graph *g = e->g;
+  for (int i = 0; i < graph_ins(g); i++)
+    memcpy(e->behind[g->in[i]->id], eval_value(want, g->in[i]), count(g->in[i]) * sizeof(double));
+  for (int i = graph_ins(g); i < g->n_in; i++)
+    memcpy(e->behind[g->in[i]->id], e->fixed[g->in[i]->id], count(g->in[i]) * sizeof(double));
+  for (int i = 0; i < g->n_nodes; i++)
+    run_node(e, i, -2, e->behind);
+  outputs(e, -2, to);
 }
 
 /* Steps through the layers, the inputs as number -1; after each, `step` gets the outputs before and after it. */
@@ -173,7 +194,7 @@ static void add_step(ErrorSource *e, int node, void *ctx) {
   (void)ctx;
   double sum = 0;
   const double *a = e->now, *b = e->next;
-  for (int p = 0; p < e->g->n_out; p++)
+  for (int p = 0; p < graph_outs(e->g); p++)
     for (size_t x = 0; x < count(e->g->out[p]); x++, a++, b++)
       sum += dtype_is_float(e->g->out[p]->dtype) ? (*b - *a) * (*b - *a) : 0;
   if (node < 0) /* shared by all inputs: they are one source */
@@ -197,11 +218,11 @@ void error_source_sample(ErrorSource *e, size_t at, const int64_t *raw, const i1
     }
     st->own_unknown = e->end[i] != i;
   }
-  if (at % e->stride)
+  if (!graph_due(e->g, at) || e->due++ % e->stride)
     return;
   trace(e, want, add_step, NULL);
   e->c->n_traced++;
-  for (int p = 0; p < e->g->n_out; p++)
+  for (int p = 0; p < graph_outs(e->g); p++)
     e->c->n_output_values += dtype_is_float(e->g->out[p]->dtype) ? count(e->g->out[p]) : 0;
 }
 

@@ -50,8 +50,18 @@ static void refuse_what_is_missing(const Options *o) {
     diag_error(EXIT_UNSUPPORTED, NULL, "--mode=stream is not supported in this version; use --mode=parallel");
   if (o->reuse > 1)
     diag_error(EXIT_UNSUPPORTED, NULL, "--reuse above 1 is not supported in this version; every product has its own hardware");
-  if (o->channels > 1)
-    diag_error(EXIT_UNSUPPORTED, NULL, "--channels above 1 is not supported in this version");
+  if (o->target_loss >= 0 && (strcmp(o->recurrent, "unrolled") || o->n_states))
+    diag_error(EXIT_UNSUPPORTED, NULL,
+               "--target-loss of a network with a state is not supported in this version; it searches with --recurrent=unrolled");
+  if (o->n_states && !strcmp(o->recurrent, "iterative"))
+    diag_error(EXIT_USAGE, NULL, "--state keeps a state for ever, --recurrent=iterative starts anew with each window: give one of them");
+}
+
+/* Of the kernel's form. */
+static void refuse_form(const Kernel *k, const Options *o) {
+  if (k->n_state && (o->target & TARGET_HLS))
+    diag_error(EXIT_UNSUPPORTED, NULL,
+               "HLS C++ of a recurrent kernel is not supported in this version; use --target=vhdl, or --recurrent=unrolled");
 }
 
 /* ONNX file to float graph with static shapes. */
@@ -70,9 +80,16 @@ static Graph *front_end(const Options *o) {
   done(o, "fold", g, NULL);
   pass_dead(g);
   pass_check_static(g);
+  done(o, "dead", g, NULL);
+  pass_state(g, o->n_states, o->states);
+  stop_on_errors();
+  if (!strcmp(o->recurrent, "unrolled"))
+    pass_unroll(g);
+  else
+    pass_step(g, !strcmp(o->recurrent, "stateful"));
   if (!o->info)
     pass_check_size(g, o->prune);
-  done(o, "dead", g, NULL);
+  done(o, "unroll", g, NULL);
   return g;
 }
 
@@ -104,6 +121,8 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
 
 /* What the emitters print: QUANT expanded, dead values gone, registers placed. A kernel read from a dump may be past the first two. */
 static Kernel *back(Kernel *k, const Options *o) {
+  refuse_form(k, o);
+  stop_on_errors();
   if (hir_has(k, HIR_QUANT)) {
     k = hir_expand(hir_round(k));
     hir_affine(k, false);

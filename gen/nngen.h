@@ -114,6 +114,7 @@ struct Tensor {
   Node *producer;   /* NULL: graph input or constant */
   Format fmt;       /* what the tensor is stored in; set by quant.c */
   bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
+  int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
 };
 
 struct Node {
@@ -126,6 +127,8 @@ struct Node {
   Tensor **out; /* NULL: output left out */
   int n_attr;
   Attr *attr;
+  const Node *layer; /* the recurrent node of the file that this is part of (pass_unroll); NULL: itself */
+  bool inner;        /* makes a value that the layer keeps to itself: neither its state nor its result */
 };
 
 struct Graph {
@@ -135,10 +138,17 @@ struct Graph {
   int opset;            /* default domain */
   int n_in, n_out;
   Tensor **in, **out; /* run-time inputs only (initializers listed as inputs are not here) */
+  /* After pass_step the graph is one time step; the last n_states inputs are what the last n_states outputs were a step before, at first
+   * state_init. */
+  int n_states;
+  Tensor **state_init;
+  int steps;      /* of a window, after which the states start anew; 0: never. 1 without states */
+  bool each_step; /* outputs count after each step, not only after a window's last */
   int n_nodes, cap_nodes;
   Node **node; /* topologically sorted */
   int n_tensors, cap_tensors;
   Tensor **tensor;
+  int n_ties; /* highest Tensor.tie */
 };
 
 /* ---- graph.c ---- */
@@ -167,6 +177,7 @@ void attr_set_int(Node *n, const char *name, int64_t v);
 void attr_set_float(Node *n, const char *name, double v);
 void attr_set_string(Node *n, const char *name, const char *v);
 void attr_set_floats(Node *n, const char *name, int count, const double *v);
+void attr_set_ints(Node *n, const char *name, int count, const int64_t *v);
 /* "float32", "int64", ...; "?" for what ONNX does not define. */
 const char *dtype_name(DataType t);
 bool dtype_is_float(DataType t);
@@ -186,6 +197,11 @@ typedef struct {
   const char *name;
   int64_t value;
 } DimValue;
+
+/* Names of a graph input and output that are one state, from --state. */
+typedef struct {
+  const char *in, *out;
+} StatePair;
 
 /* Reads and checks a model file: wire scan (onnx_scan.h), protobuf-c under a memory budget, then a Graph in topological order. Symbolic or
  * missing dimensions get their --dim value, a leading one 1. NULL after diag_error (EXIT_FILES, EXIT_INVALID, EXIT_UNSUPPORTED). */
@@ -221,12 +237,29 @@ void pass_check_size(const Graph *g, double prune);
 void pass_fold_affine(Graph *g);
 /* Nodes and tensors that reach no output. */
 void pass_dead(Graph *g);
+/* The graph becomes what one time step computes, with the recurrent layers' states as its last inputs and outputs; forever: no window ends.
+ * A network without such a form: EXIT_UNSUPPORTED. */
+void pass_step(Graph *g, bool forever);
+/* RNN, GRU and LSTM become the operators they are made of, one cell (cell.h) a time step. */
+void pass_unroll(Graph *g);
 
 /* ---- float evaluator (eval.c): the float model that everything is compared with ---- */
 
 typedef struct Eval Eval;
 Eval *eval_new(const Graph *g);
-/* One sample: in = all graph inputs concatenated; afterwards eval_value(e, t) gives any tensor's elements. */
+/* Inputs and outputs that are no states. */
+static inline int graph_ins(const Graph *g) {
+  return g->n_in - g->n_states;
+}
+static inline int graph_outs(const Graph *g) {
+  return g->n_out - g->n_states;
+}
+/* Whether outputs count after step number `at` of steps that follow one another. */
+static inline bool graph_due(const Graph *g, size_t at) {
+  return !g->n_states || g->steps == 0 || g->each_step || (at + 1) % (size_t)g->steps == 0;
+}
+/* One sample: in = all graph inputs concatenated, without states; afterwards eval_value(e, t) gives any tensor's elements. States go on
+ * from call to call as the graph says. */
 void eval_run(Eval *e, const double *in);
 const double *eval_value(const Eval *e, const Tensor *t);
 

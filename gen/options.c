@@ -12,7 +12,7 @@
 typedef struct {
   Options o;
   bool done;
-  int cap_dims;
+  int cap_dims, cap_states;
   const char *name; /* of the option being set, for messages */
 } Parse;
 
@@ -82,6 +82,19 @@ static void set_labels(Parse *p, const char *a) {
 static void set_mode(Parse *p, const char *a) {
   choice(p, a, "parallel|stream|auto");
   p->o.mode = a;
+}
+static void set_recurrent(Parse *p, const char *a) {
+  choice(p, a, "unrolled|iterative|stateful");
+  p->o.recurrent = a;
+}
+static void set_state(Parse *p, const char *a) {
+  const char *eq = strchr(a, '=');
+  if (!eq || eq == a || !eq[1]) {
+    bad(p, a, "must be INPUT=OUTPUT");
+    return;
+  }
+  p->o.states = mem_grow(p->o.states, p->o.n_states, &p->cap_states, sizeof *p->o.states);
+  p->o.states[p->o.n_states++] = (StatePair){mem_strndup(a, (size_t)(eq - a)), eq + 1};
 }
 static void set_reuse(Parse *p, const char *a) {
   p->o.reuse = (int)whole(p, a, 1, 1 << 24);
@@ -172,7 +185,7 @@ static void set_diagnostics(Parse *p, const char *a) {
   diag_set_json(p->o.json = choice(p, a, "text|json") == 1);
 }
 static void set_dump(Parse *p, const char *a) {
-  choice(p, a, "read|upgrade|infer|fuse|fold|dead|prune|lower|expand|pipeline");
+  choice(p, a, "read|upgrade|infer|fuse|fold|dead|unroll|prune|lower|expand|pipeline");
   p->o.dump = a;
 }
 static void set_verbose(Parse *p, const char *a) {
@@ -334,6 +347,7 @@ Options options_parse(int argc, char **argv, bool *done) {
                    .round = ROUND_RND,
                    .overflow = OVERFLOW_SAT,
                    .mode = "auto",
+                   .recurrent = "unrolled",
                    .reuse = 1,
                    .channels = 1,
                    .clock_ns = 5,

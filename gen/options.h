@@ -17,7 +17,10 @@ typedef struct {
   Round round;
   Overflow overflow;
   const char *config, *data, *labels;
-  const char *mode; /* parallel, stream, auto */
+  const char *mode;      /* parallel, stream, auto */
+  const char *recurrent; /* unrolled, iterative, stateful */
+  int n_states;
+  StatePair *states;
   int reuse, channels;
   double clock_ns;
   double prune, merge;      /* < 0: off */

@@ -86,10 +86,10 @@ static void add_sample(Layer *l, const Node *node, const double *x) {
 }
 
 static void collect(const Graph *g, const Samples *s, Layer *layer) {
-  size_t stride = (s->n + MAX_SAMPLES - 1) / MAX_SAMPLES;
+  size_t stride = g->n_states ? 1 : (s->n + MAX_SAMPLES - 1) / MAX_SAMPLES; /* a state needs the steps before */
   Eval *eval = eval_new(g);
   double *in = mem_array((size_t)s->n_in + 1, sizeof *in);
-  for (size_t at = 0; at < s->n; at += stride) {
+  for (size_t at = 0; at < s->n && at / stride < MAX_SAMPLES; at += stride) {
     for (int i = 0; i < s->n_in; i++)
       in[i] = s->in[at * (size_t)s->n_in + (size_t)i];
     eval_run(eval, in);

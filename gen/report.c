@@ -121,6 +121,7 @@ static json_t *options(const Options *o) {
   if (o->prune_of)
     json_object_set_new(j, "prune", json_string(mem_printf("%d:%d", o->prune_keep, o->prune_of)));
   json_object_set_new(j, "merge", o->merge >= 0 ? json_real(o->merge) : json_null());
+  json_object_set_new(j, "recurrent", json_string(o->recurrent));
   json_object_set_new(j, "top", text(o->top));
   return j;
 }
@@ -179,6 +180,30 @@ static json_t *search(const SearchResult *r, const Options *o) {
                    "fitted", (int)r->n_fit, "held_back", (int)r->n_held, "taken", r->best, "points", points);
 }
 
+/* How tokens of channels share the pipeline. LHC bunch crossings come at 40 MHz: what an instance of this kind serves when every channel
+ * has a new sample with each, in a window of its own or not. */
+static json_t *recurrent(const Design *d, const Comparison *c) {
+  const Kernel *k = d->k;
+  if (!k->n_state)
+    return json_null();
+  const double crossing_ns = 25;
+  int tokens = k->steps > 1 ? k->steps : 1, interval = hir_interval_cycles(k), loop = hir_loop(k);
+  int served = (int)(crossing_ns / (d->o->clock_ns * tokens));
+  json_t *j = json_pack("{s:s,s:i,s:i,s:i,s:i,s:i,s:i}", "form", k->steps ? "iterative" : "stateful", "channels", k->channels, "steps",
+                        k->steps, "token_interval_cycles", interval, "channel_interval_cycles", interval * k->channels, "least_channels",
+                        loop, "window_latency_cycles", (tokens - 1) * interval * k->channels + vhdl_latency(k));
+  json_object_set_new(j, "state_bits", json_integer(hir_state_bits(k)));
+  json_object_set_new(j, "channels_at_40_mhz", json_integer(served));
+  json_object_set_new(j, "instances_for_384", served ? json_integer((384 + served - 1) / served) : json_null());
+  json_object_set_new(j, "instances_for_500", served ? json_integer((500 + served - 1) / served) : json_null());
+  json_t *growth = json_array();
+  for (int i = 0; c && i < c->n_steps; i++)
+    json_array_append_new(growth, json_pack("{s:i,s:o}", "step", k->steps ? i + 1 : 1 << i, "state_rms_err",
+                                            real(c->step[i].elements ? sqrt(c->step[i].sum_sq / (double)c->step[i].elements) : 0)));
+  json_object_set_new(j, "error_growth", growth);
+  return j;
+}
+
 void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c, int n_times, const PassTime *times) {
   const Kernel *k = d->k;
   HirCost cost = d->cost[0];
@@ -212,12 +237,14 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   json_object_set_new(root, "inputs", inputs);
   json_object_set_new(root, "outputs", ports(k->n_out_ports, k->out_port));
   json_object_set_new(root, "layers", layers(d, c));
-  json_t *totals = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
-                             (json_int_t)cost.adder_bits, "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs",
-                             (json_int_t)cost.ffs, "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles",
-                             vhdl_latency(k), "ii_cycles", 1, "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
+  json_t *totals =
+      json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
+                (json_int_t)cost.adder_bits, "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs", (json_int_t)cost.ffs,
+                "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles", vhdl_latency(k), "ii_cycles",
+                hir_interval_cycles(k), "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
   json_object_set_new(totals, "adders3", json_integer(cost.adders3));
   json_object_set_new(root, "totals", totals);
+  json_object_set_new(root, "recurrent", recurrent(d, c));
   json_object_set_new(root, "accuracy", c ? accuracy(k, s, c) : json_null());
   json_object_set_new(root, "search", search(d->search, d->o));
   json_object_set_new(root, "overflow", overflow(k));

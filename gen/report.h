@@ -50,6 +50,12 @@ typedef struct {
   size_t worst_sample;        /* of max_abs_err */
   const char *worst_source;   /* where the largest part of it enters, and how much: when it exceeds --max-error; NULL: unknown */
   double worst_part;
+  int n_steps; /* of a recurrent kernel: how the error of the state grows. Entry t: step t of the windows, or where none ends steps 2^t to
+                * 2^(t+1)-1 */
+  struct StepError {
+    double sum_sq;
+    int64_t elements;
+  } * step;
 } Comparison;
 
 /* Runs the fixed-point kernel over the samples (quantised to the input formats) and compares each layer's output with the float model's.
@@ -77,7 +83,7 @@ const Tensor *report_tensor(const Graph *g, const HirLayer *l);
 /* ---- error_source.c: where error enters ---- */
 
 typedef struct ErrorSource ErrorSource;
-/* tensor: of each layer, NULL where unknown. n: samples that will come. */
+/* tensor: of each layer, NULL where unknown. n: samples that will come whose outputs count. */
 ErrorSource *error_source_new(const Graph *g, const Kernel *k, const Tensor *const *tensor, size_t n, Comparison *c);
 /* Adds sample number `at` to the own errors, and for some samples to what they do to the outputs. raw: its input integers; val: of all
  * values of the kernel; want: the float model, run on this sample. */

@@ -20,7 +20,7 @@ static char *subtitle(const Page *p) {
   if (p->g)
     buf_printf(&b, " · %s parameters, %s multiply-accumulates", html_count(graph_params(p->g)), html_count(graph_macs(p->g)));
   if (p->s)
-    buf_printf(&b, " · measured on %s %s<code>%s</code>", html_count((int64_t)p->s->n), p->s->is_user_data ? "samples of " : "",
+    buf_printf(&b, " · measured on %s %s<code>%s</code>", html_count((int64_t)p->s->n_due), p->s->is_user_data ? "samples of " : "",
                html_text(p->s->is_user_data ? path_base(p->s->source) : p->s->source));
   return b.s;
 }
@@ -53,7 +53,9 @@ static char *tiles(const Page *p) {
   if (p->c)
     accuracy_tiles(p, &b);
   tile(&b, false, "latency", mem_printf("%d cycles", latency), mem_printf("%.4g ns at the %.4g ns asked for", latency * clock, clock));
-  tile(&b, false, "initiation interval", "1 cycle", mem_printf("%.4g million samples a second", 1000 / clock));
+  int interval = hir_interval_cycles(p->k);
+  tile(&b, false, "initiation interval", mem_printf(interval == 1 ? "%d cycle" : "%d cycles", interval),
+       mem_printf("%.4g million %s a second", 1000 / clock / interval, p->k->n_state ? "tokens" : "samples"));
   buf_printf(&b, "<div class=\"tile\"><span>LUT</span><b>%s</b><small>estimated</small>\n<small id=\"synth-tile\"></small>\n</div>\n",
              html_count(cost->luts));
   buf_printf(&b, "<div class=\"tile\"><span>FF</span><b>%s</b><small>estimated</small>\n<small id=\"synth-tileff\"></small>\n</div>\n",
@@ -111,7 +113,7 @@ static void confusion(const Page *p, Buf *b) {
   if (!d || d->classes > MAX_CONFUSION)
     return;
   int64_t n[MAX_CONFUSION][MAX_CONFUSION + 2] = {{0}}, was[MAX_CONFUSION][MAX_CONFUSION] = {{0}};
-  for (size_t at = 0; at < p->s->n; at++) {
+  for (size_t at = 0; at < p->s->n_due; at++) {
     int label = d->label[at], x = d->by_fixed[at], f = d->by_float[at];
     if (label >= 0 && label < d->classes && x >= 0 && x < d->classes)
       n[label][x]++;

@@ -115,7 +115,11 @@ const char *report_made(const Page *p) {
     fact(&b, "output", port_text(&p->k->out_port[i]));
   fact(&b, "rounding, overflow", mem_printf("%s, %s", round[o->round], overflow[o->overflow]));
   fact(&b, "clock", mem_printf("%g ns asked for, delays of the family <code>%s</code>", o->clock_ns, html_text(o->family->name)));
-  fact(&b, "VHDL top entity", mem_printf("<code>%s</code>: a new sample in every cycle", html_text(p->d->top)));
+  fact(&b, "VHDL top entity", mem_printf("<code>%s</code>", html_text(p->d->top)));
+  if (p->k->n_state)
+    fact(&b, "state",
+         mem_printf("%s bits a channel, %d channels in turn; %s", html_count(hir_state_bits(p->k)), p->k->channels,
+                    p->k->steps ? mem_printf("it starts anew with each window of %d steps", p->k->steps) : "it is kept for ever"));
   buf_puts(&b, "</table>\n");
   return b.s;
 }

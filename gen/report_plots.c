@@ -116,7 +116,7 @@ static double tic(double range) {
 
 static void agreement(const Page *p, Plots *out) {
   const Kernel *k = p->k;
-  size_t wide = (size_t)p->s->n_out, total = p->s->n * wide, stride = total / SCATTER + 1, points = 0;
+  size_t wide = (size_t)p->s->n_out, total = p->s->n_due * wide, stride = total / SCATTER + 1, points = 0;
   double lo = INFINITY, hi = -INFINITY, most = p->c->max_abs_err > 0 ? p->c->max_abs_err : 1, count[BINS] = {0}, all = 0;
   const HirPort **port = mem_array(wide + 1, sizeof *port);
   for (int i = 0; i < k->n_out_ports; i++)
@@ -201,7 +201,7 @@ static void pareto(const Page *p, Plots *out) {
 
 void report_plots(const Page *p, Plots *out) {
   buf_puts(&out->gnuplot, "set print \"-\"\n");
-  if (p->g && p->c && p->s->n) {
+  if (p->g && p->c && p->s->n_due) {
     agreement(p, out);
     report_roc(p, out);
     pareto(p, out);

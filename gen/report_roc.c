@@ -57,13 +57,13 @@ static double curve(Buf *b, Scored *list, size_t n) {
 void report_roc(const Page *p, Plots *out) {
   const Decisions *d = p->c ? p->c->decisions : NULL;
   const HirPort *port = d ? &p->k->out_port[d->port] : NULL;
-  if (!d || d->classes > MAX_CLASSES || (port->n == 1 && port->fmt.W == port->fmt.I) || !p->s->n)
+  if (!d || d->classes > MAX_CLASSES || (port->n == 1 && port->fmt.W == port->fmt.I) || !p->s->n_due)
     return;
-  size_t stride = (p->s->n + MAX_SAMPLES - 1) / MAX_SAMPLES, n = 0;
-  Scored *list = mem_array(p->s->n / stride + 1, sizeof *list);
+  size_t stride = (p->s->n_due + MAX_SAMPLES - 1) / MAX_SAMPLES, n = 0;
+  Scored *list = mem_array(p->s->n_due / stride + 1, sizeof *list);
   double *v = mem_array((size_t)port->n, sizeof *v), least = 1;
   bool probabilities = true;
-  for (size_t i = 0; i < p->s->n * (size_t)p->s->n_out; i++)
+  for (size_t i = 0; i < p->s->n_due * (size_t)p->s->n_out; i++)
     probabilities &= p->s->out[i] >= 0 && p->s->out[i] <= 1;
   int first = d->classes == 2, curves = 0;
   double *area = mem_array((size_t)d->classes * 2, sizeof *area);
@@ -71,7 +71,7 @@ void report_roc(const Page *p, Plots *out) {
   for (int j = first; j < d->classes; j++)
     for (int fixed = 0; fixed < 2; fixed++) {
       n = 0;
-      for (size_t at = 0; at < p->s->n; at += stride) {
+      for (size_t at = 0; at < p->s->n_due; at += stride) {
         for (int e = 0; e < port->n; e++) {
           size_t i = at * (size_t)p->s->n_out + (size_t)(port->first + e);
           v[e] = fixed ? ldexp((double)p->c->out[i], port->fmt.I - port->fmt.W) : p->s->out[i];

@@ -27,11 +27,11 @@ static double near_normal(uint64_t *s) {
 
 static void draw(const Graph *g, Samples *s) {
   uint64_t seed = 1;
-  s->n = RANDOM_SAMPLES;
+  s->n = RANDOM_SAMPLES * (g->n_states && g->steps > 1 ? (size_t)g->steps : 1);
   s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
   float *p = s->in;
   for (size_t at = 0; at < s->n; at++)
-    for (int i = 0; i < g->n_in; i++)
+    for (int i = 0; i < graph_ins(g); i++)
       for (int64_t e = 0; e < tensor_count(g->in[i]); e++) {
         DataType t = g->in[i]->dtype;
         bool whole = t != DT_FLOAT && t != DT_DOUBLE && t != DT_FLOAT16 && t != DT_BFLOAT16;
@@ -41,12 +41,18 @@ static void draw(const Graph *g, Samples *s) {
 }
 
 /* Samples in an array whose elements a sample are `each`; 0 after an error. A single sample may come without its sample axis. */
-static size_t samples_in(const char *path, const NpyArray *a, int64_t each) {
+static size_t samples_in(const char *path, const NpyArray *a, int64_t each, const Graph *g) {
   int64_t total = 1, rest = 1;
   for (int i = 0; i < a->rank; i++) {
     total *= a->dim[i];
     if (i)
       rest *= a->dim[i];
+  }
+  if (g->n_states && graph_ins(g) == 1 && each > 0) { /* rows are windows; without windows, any number of steps */
+    int64_t window = each * (g->steps > 1 ? g->steps : 1);
+    if (rest % each == 0 && (g->steps == 0 || rest == window))
+      return (size_t)(total / each);
+    each = window;
   }
   if (a->rank >= 1 && rest == each)
     return (size_t)a->dim[0];
@@ -64,24 +70,24 @@ static bool load(const Graph *g, const char *path, Samples *s) {
   if (!file)
     return false;
   const NpyArray *a = file->array;
-  if (file->n == 1 && (g->n_in != 1 || !npy_find(file, g->in[0]->name))) {
-    s->n = samples_in(path, &a[0], s->n_in);
+  if (file->n == 1 && (graph_ins(g) != 1 || !npy_find(file, g->in[0]->name))) {
+    s->n = samples_in(path, &a[0], s->n_in, g);
     s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
     for (size_t i = 0; i < s->n * (size_t)s->n_in; i++)
       s->in[i] = (float)a[0].value[i];
     return true;
   }
   size_t first = 0;
-  for (int i = 0; i < g->n_in; i++) {
+  for (int i = 0; i < graph_ins(g); i++) {
     size_t each = (size_t)tensor_count(g->in[i]);
     const NpyArray *x = npy_find(file, g->in[i]->name);
-    if (!x && file->n == g->n_in)
+    if (!x && file->n == graph_ins(g))
       x = &a[i];
     if (!x) {
       diag_error(EXIT_FILES, NULL, "%s: no array named '%s' for that input", diag_text(path), diag_text(g->in[i]->name));
       return false;
     }
-    size_t count = samples_in(path, x, (int64_t)each);
+    size_t count = samples_in(path, x, (int64_t)each, g);
     if (!count || (s->in && count != s->n)) {
       diag_error(EXIT_FILES, NULL, "%s: input '%s' has %zu samples, others %zu", diag_text(path), diag_text(g->in[i]->name), count, s->n);
       return false;
@@ -116,14 +122,17 @@ static void run_float(const Graph *g, Samples *s, bool progress) {
         s->hi[i] = first || v[e] > s->hi[i] ? v[e] : s->hi[i];
       }
     }
-    for (int i = 0; i < g->n_out; i++) {
+    if (progress && at % 256 == 0 && now_s() - started > 2)
+      fprintf(stderr, "\rfloat model: sample %zu of %zu ", at, s->n);
+    if (!graph_due(g, at))
+      continue;
+    s->n_due++;
+    for (int i = 0; i < graph_outs(g); i++) {
       memcpy(out, eval_value(eval, g->out[i]), (size_t)tensor_count(g->out[i]) * sizeof *out);
       for (int64_t e = 0; e < tensor_count(g->out[i]); e++)
         not_finite += !isfinite(out[e]);
       out += tensor_count(g->out[i]);
     }
-    if (progress && at % 256 == 0 && now_s() - started > 2)
-      fprintf(stderr, "\rfloat model: sample %zu of %zu ", at, s->n);
   }
   if (progress && now_s() - started > 2)
     fputs("\r\033[K", stderr);
@@ -145,9 +154,9 @@ static bool usable(const Samples *s) {
 
 Samples *samples_read(const Graph *g, const Options *o) {
   Samples *s = mem_alloc(sizeof *s);
-  for (int i = 0; i < g->n_in; i++)
+  for (int i = 0; i < graph_ins(g); i++)
     s->n_in += (int)tensor_count(g->in[i]);
-  for (int i = 0; i < g->n_out; i++)
+  for (int i = 0; i < graph_outs(g); i++)
     s->n_out += (int)tensor_count(g->out[i]);
   s->lo = mem_array((size_t)g->n_tensors + 1, sizeof *s->lo);
   s->hi = mem_array((size_t)g->n_tensors + 1, sizeof *s->hi);
@@ -166,9 +175,9 @@ Samples *samples_read(const Graph *g, const Options *o) {
     FILE *f = fopen(o->float_out, "wb");
     char head[128];
     /* NPY 1.0: the header ends on a multiple of 64 */
-    snprintf(head, sizeof head, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %d), }", s->n, s->n_out);
+    snprintf(head, sizeof head, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %d), }", s->n_due, s->n_out);
     if (!f || fprintf(f, "\x93NUMPY\x01%c%c%c%-117s\n", 0, 118, 0, head) < 0 ||
-        fwrite(s->out, sizeof *s->out, s->n * (size_t)s->n_out, f) != s->n * (size_t)s->n_out || fclose(f))
+        fwrite(s->out, sizeof *s->out, s->n_due * (size_t)s->n_out, f) != s->n_due * (size_t)s->n_out || fclose(f))
       diag_error(EXIT_FILES, NULL, "cannot write %s", diag_text(o->float_out));
   }
   return s;
@@ -182,12 +191,12 @@ static bool whole(double v) {
  * against 0 when values leave [0, 1]). */
 static void decide(const HirPort *port, const Samples *s, const double *out, int *decision) {
   double lo = 0, hi = 0;
-  for (size_t at = 0; at < s->n; at++) {
+  for (size_t at = 0; at < s->n_due; at++) {
     double v = s->out[at * (size_t)s->n_out + (size_t)port->first];
     lo = fmin(lo, v), hi = fmax(hi, v);
   }
   bool index = port->n == 1 && port->fmt.W == port->fmt.I;
-  for (size_t at = 0; at < s->n; at++) {
+  for (size_t at = 0; at < s->n_due; at++) {
     const double *v = out + at * (size_t)s->n_out + port->first;
     int pick = 0;
     for (int i = 1; i < port->n; i++)
@@ -202,13 +211,13 @@ static const Decisions *decisions(const Kernel *k, const Samples *s, const doubl
     if (k->out_port[i].n > k->out_port[d->port].n)
       d->port = i;
   const HirPort *port = &k->out_port[d->port];
-  d->label = mem_array(s->n + 1, sizeof *d->label);
-  d->by_float = mem_array(s->n + 1, sizeof *d->by_float);
-  d->by_fixed = mem_array(s->n + 1, sizeof *d->by_fixed);
+  d->label = mem_array(s->n_due + 1, sizeof *d->label);
+  d->by_float = mem_array(s->n_due + 1, sizeof *d->by_float);
+  d->by_fixed = mem_array(s->n_due + 1, sizeof *d->by_fixed);
   decide(port, s, s->out, d->by_float);
   decide(port, s, fixed, d->by_fixed);
   d->classes = port->n > 2 ? port->n : 2;
-  for (size_t at = 0; at < s->n; at++) {
+  for (size_t at = 0; at < s->n_due; at++) {
     d->label[at] = (int)fmax(-1, fmin(y->value[at], INT32_MAX - 1));
     if (port->n == 1 && port->fmt.W == port->fmt.I && d->label[at] >= d->classes)
       d->classes = d->label[at] + 1;
@@ -233,25 +242,25 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
   int64_t count = 1;
   for (int i = 0; i < y->rank; i++)
     count *= y->dim[i];
-  double *fixed = mem_array(s->n * (size_t)s->n_out + 1, sizeof *fixed);
-  for (size_t at = 0; at < s->n; at++)
+  double *fixed = mem_array(s->n_due * (size_t)s->n_out + 1, sizeof *fixed);
+  for (size_t at = 0; at < s->n_due; at++)
     for (int p = 0; p < k->n_out_ports; p++)
       for (int e = 0; e < k->out_port[p].n; e++) {
         size_t i = at * (size_t)s->n_out + (size_t)(k->out_port[p].first + e);
         fixed[i] = ldexp((double)c->out[i], k->out_port[p].fmt.I - k->out_port[p].fmt.W);
       }
-  bool classes = count == (int64_t)s->n;
+  bool classes = count == (int64_t)s->n_due;
   for (int64_t i = 0; classes && i < count; i++)
     classes = whole(y->value[i]);
   if (classes) {
     c->metric_is_accuracy = true;
     c->decisions = decisions(k, s, fixed, y);
-    c->float_metric = accuracy(c->decisions, c->decisions->by_float, s->n);
-    c->fixed_metric = accuracy(c->decisions, c->decisions->by_fixed, s->n);
-  } else if (count % (int64_t)s->n == 0 && count / (int64_t)s->n <= s->n_out) {
-    int each = (int)(count / (int64_t)s->n);
+    c->float_metric = accuracy(c->decisions, c->decisions->by_float, s->n_due);
+    c->fixed_metric = accuracy(c->decisions, c->decisions->by_fixed, s->n_due);
+  } else if (count % (int64_t)s->n_due == 0 && count / (int64_t)s->n_due <= s->n_out) {
+    int each = (int)(count / (int64_t)s->n_due);
     double sf = 0, sx = 0;
-    for (size_t at = 0; at < s->n; at++)
+    for (size_t at = 0; at < s->n_due; at++)
       for (int e = 0; e < each; e++) {
         double want = y->value[at * (size_t)each + (size_t)e], f = s->out[at * (size_t)s->n_out + (size_t)e] - want;
         double x = fixed[at * (size_t)s->n_out + (size_t)e] - want;
@@ -260,7 +269,7 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
     c->float_metric = sqrt(sf / (double)count);
     c->fixed_metric = sqrt(sx / (double)count);
   } else {
-    diag_error(EXIT_FILES, NULL, "%s: %lld labels for %zu samples", diag_text(o->labels), (long long)count, s->n);
+    diag_error(EXIT_FILES, NULL, "%s: %lld labels for %zu samples", diag_text(o->labels), (long long)count, s->n_due);
   }
 }
 

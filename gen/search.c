@@ -438,7 +438,7 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   s.result = mem_array((size_t)g->n_tensors, sizeof *s.result);
   int widest = 0;
   for (int i = 0; i < g->n_tensors; i++)
-    if (searchable(&s, g->tensor[i]) && !config_for(config, g->tensor[i]->producer->name).has_result) {
+    if (searchable(&s, g->tensor[i]) && !config_of(config, g->tensor[i]->producer).has_result) {
       s.result[s.n_results++] = i;
       widest = g->tensor[i]->fmt.W > widest ? g->tensor[i]->fmt.W : widest;
     }

@@ -108,10 +108,11 @@ void verify(const Design *d) {
 void summary(const Design *d, const Comparison *c) {
   const Kernel *k = d->k;
   HirCost cost = hir_cost(k, -1);
-  printf("%s: %lld adders (%lld carry bits), %lld multipliers, %lld table bits; latency %d cycles, II 1; about %lld LUT, %lld FF, %lld DSP "
-         "(estimated)\n",
-         d->o->out_dir, (long long)cost.adders, (long long)cost.adder_bits, (long long)cost.mults, (long long)cost.lut_entries_bits,
-         vhdl_latency(k), (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
+  printf(
+      "%s: %lld adders (%lld carry bits), %lld multipliers, %lld table bits; latency %d cycles, II %d; about %lld LUT, %lld FF, %lld DSP "
+      "(estimated)\n",
+      d->o->out_dir, (long long)cost.adders, (long long)cost.adder_bits, (long long)cost.mults, (long long)cost.lut_entries_bits,
+      vhdl_latency(k), hir_interval_cycles(k), (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
   if (c)
     compare_line(c, stdout);
   if (!d->o->verify)

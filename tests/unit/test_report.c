@@ -75,7 +75,7 @@ static void error_is_told_apart(void **state) {
   Options o = {
       .W = 4, .I = 3, .round = ROUND_RND, .top = "t", .max_error = 0.5, .quiet = true, .effort = 1, .depth = "auto", .mode = "auto"};
   o.family = family_find("generic");
-  Samples samples = {.n = 1, .n_in = 1, .n_out = 1, .in = in, .out = out, .lo = lo, .hi = hi, .source = "here"};
+  Samples samples = {.n = 1, .n_due = 1, .n_in = 1, .n_out = 1, .in = in, .out = out, .lo = lo, .hi = hi, .source = "here"};
   Config *config = config_read(NULL);
   quant_assign(g, &o, config, &samples);
   Kernel *k = lower_graph(g, &o, config);
