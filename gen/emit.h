@@ -20,9 +20,10 @@ typedef struct {
 Buf *folder_add(Folder *f, const char *path);
 /* Whether folder_write would be allowed to: asked before the work is done. EXIT_FILES otherwise. */
 bool folder_may_write(const char *dir, bool force);
-/* Writes all files. An existing `dir` must be empty, carry the mark file `.nngen` (also written here) or `force` be set, else EXIT_FILES.
- * On any failure the old folder stays as it was and the temporary one is removed. */
-void folder_write(const Folder *f, const char *dir, bool force);
+/* Writes all files, then calls `finish` (unless NULL) with the folder they are in for the time being. An existing `dir` must be empty,
+ * carry the mark file `.nngen` (also written here) or `force` be set, else EXIT_FILES. On any failure the old folder stays as it was and
+ * the temporary one is removed. */
+void folder_write(const Folder *f, const char *dir, bool force, void (*finish)(const char *dir));
 
 /* Raw test vectors, all from hir_eval: n inputs of k->n_in elements and n_due outputs of k->n_out. The first n_corner exercise the extremes
  * of every input; the rest are the data. Of a recurrent kernel a vector is a token, channels take turns as in the hardware, and outputs are
@@ -39,6 +40,7 @@ typedef struct {
   const Graph *g; /* for comments only; NULL when the design came from a .hir file */
   const Options *o;
   const Vectors *vec;
+  const HirCost *cost;               /* hir_costs */
   const struct SearchResult *search; /* NULL: none asked for */
 } Design;
 

@@ -25,7 +25,7 @@ Eval *eval_new(const Graph *g) {
   e->step = mem_array((size_t)g->n_nodes, sizeof *e->step);
   for (int i = 0; i < g->n_tensors; i++) /* unused tensors may have no shape */
     if (g->tensor[i]->value)
-      e->value[i] = g->tensor[i]->value;
+      e->value[i] = g->tensor[i]->original ? g->tensor[i]->original : g->tensor[i]->value;
   for (int i = 0; i < g->n_in; i++)
     e->value[g->in[i]->id] = mem_array((size_t)tensor_count(g->in[i]), sizeof(double));
   for (int i = 0; i < g->n_nodes; i++) {

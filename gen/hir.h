@@ -278,6 +278,8 @@ typedef struct {
 /* Of one layer, or of the whole kernel (layer = -1). adder_bits: for each add or subtract its result width less the low bits
  * that pass through unchanged. */
 HirCost hir_cost(const Kernel *k, int layer);
+/* Of the whole kernel, then of each layer. */
+const HirCost *hir_costs(const Kernel *k);
 /* hir_cells.c: the estimate behind it, of each value: 7-series LUTs, DSP48, 18 Kb block RAMs. */
 typedef struct {
   double luts;

@@ -83,3 +83,10 @@ HirCost hir_cost(const Kernel *k, int layer) {
   c.ffs = c.reg_bits - in_brams + (layer < 0 ? k->n_stages + 1 : 0);
   return c;
 }
+
+const HirCost *hir_costs(const Kernel *k) {
+  HirCost *c = mem_array((size_t)k->n_layers + 1, sizeof *c);
+  for (int i = -1; i < k->n_layers; i++)
+    c[i + 1] = hir_cost(k, i);
+  return c;
+}

@@ -9,6 +9,7 @@
 #include "passes.h"
 #include "quant.h"
 #include "report.h"
+#include "report_html.h"
 #include "search.h"
 #include "lower.h"
 #include "verify.h"
@@ -99,6 +100,8 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   Config *config = config_read(o->config);
   if (o->prune >= 0)
     pass_prune(g, o->prune);
+  if (o->prune_share > 0 || o->prune_of)
+    pass_prune_least(g, s, o->prune_share, o->prune_keep, o->prune_of);
   if (o->merge >= 0)
     pass_merge(g, o->merge);
   done(o, "prune", g, NULL);
@@ -145,9 +148,10 @@ static void emit(const Design *d, const Samples *s, const Comparison *c) {
     emit_hls(d, &folder);
   emit_tb(d, &folder);
   emit_folder(d, &folder);
+  report_html(d, s, c, &folder);
   done(o, "emit", NULL, NULL);
   report_json(folder_add(&folder, "report.json"), d, s, c, n_times, times);
-  folder_write(&folder, o->out_dir, o->force);
+  folder_write(&folder, o->out_dir, o->force, o->plots ? report_draw : NULL);
   done(o, "write", NULL, NULL);
 }
 
@@ -198,6 +202,7 @@ int main(int argc, char **argv) {
   }
   d.vec = &vectors;
   done(&o, "vectors", NULL, NULL);
+  d.cost = hir_costs(d.k);
   emit(&d, samples, comparison);
   if (o.verify)
     verify(&d);

@@ -108,12 +108,13 @@ struct Tensor {
   DataType dtype;
   int rank; /* -1: not inferred yet */
   int64_t dim[MAX_RANK];
-  double *value;   /* constant elements; NULL: computed at run time */
-  double *rounded; /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
-  Node *producer;  /* NULL: graph input or constant */
-  Format fmt;      /* what the tensor is stored in; set by quant.c */
-  bool exact;      /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
-  int tie;         /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
+  double *value;    /* constant elements; NULL: computed at run time */
+  double *original; /* constant elements as the model has them, where value was changed since (pass_prune.c); NULL: value */
+  double *rounded;  /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
+  Node *producer;   /* NULL: graph input or constant */
+  Format fmt;       /* what the tensor is stored in; set by quant.c */
+  bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
+  int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
 };
 
 struct Node {

@@ -117,6 +117,9 @@ static void set_depth(Parse *p, const char *a) {
 static void set_dsp(Parse *p, const char *a) {
   p->o.dsp = !strcmp(a, "none") ? 0 : !strcmp(a, "auto") ? -1 : (int)whole(p, a, 0, 1000000);
 }
+static void set_plots(Parse *p, const char *a) {
+  p->o.plots = choice(p, a, "auto|none") == 0;
+}
 static void set_random_vectors(Parse *p, const char *a) {
   p->o.random_vectors = (size_t)whole(p, a, 0, 10000000);
 }
@@ -129,7 +132,17 @@ static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
 static void set_prune(Parse *p, const char *a) {
-  p->o.prune = real(p, a, 0, 1);
+  size_t n = strlen(a);
+  const char *colon = strchr(a, ':');
+  p->o.prune = -1, p->o.prune_share = 0, p->o.prune_of = 0;
+  if (colon) {
+    p->o.prune_of = (int)whole(p, colon + 1, 2, 1024);
+    p->o.prune_keep = (int)whole(p, mem_strndup(a, (size_t)(colon - a)), 1, p->o.prune_of);
+  } else if (n && a[n - 1] == '%') {
+    p->o.prune_share = real(p, mem_strndup(a, n - 1), 0, 100) / 100;
+  } else {
+    p->o.prune = real(p, a, 0, 1);
+  }
 }
 static void set_merge(Parse *p, const char *a) {
   p->o.merge = real(p, a, 0, 2);
@@ -279,6 +292,24 @@ static void set_help(Parse *p, const char *a) {
   p->done = true;
 }
 
+/* Into Options.command: what another run needs to give the same. */
+static void record(Parse *p, const char *option, const char *arg) {
+  static const char *const left_out[] = {"-o",     "-q",     "-v",        "--force", "--float-out", "--diagnostics",
+                                         "--dump", "--info", "--compare", "--plots"},
+                           *const files[] = {"", "--data", "--labels", "--config"};
+  for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+    if (!strcmp(option, left_out[i]))
+      return;
+  for (size_t i = 0; arg && i < sizeof files / sizeof *files; i++)
+    if (!strcmp(option, files[i]))
+      arg = path_base(arg);
+  Buf b = {0};
+  buf_printf(&b, "%s %s%s", p->o.command ? p->o.command : "nngen", option, arg && *option ? "=" : "");
+  bool plain = !arg || !arg[strspn(arg, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+=,:/%@")];
+  buf_printf(&b, plain ? "%s" : "'%s'", arg ? arg : "");
+  p->o.command = b.s;
+}
+
 /* The option that argv[*at] names; its argument is after '=' or the next word. */
 static void parse_one(Parse *p, int argc, char **argv, int *at) {
   const char *word = argv[*at], *eq = strchr(word, '=');
@@ -302,7 +333,7 @@ static void parse_one(Parse *p, int argc, char **argv, int *at) {
     if (!table[i].arg && arg && table[i].set != set_help)
       diag_error(EXIT_USAGE, NULL, "%s takes no argument", p->name);
     else
-      table[i].set(p, arg);
+      table[i].set(p, arg), record(p, p->name, arg);
     return;
   }
   diag_error(EXIT_USAGE, NULL, "unknown option %s%s (see nngen --help)", diag_text(word),
@@ -326,6 +357,7 @@ Options options_parse(int argc, char **argv, bool *done) {
                    .depth = "auto",
                    .family = family_find("generic"),
                    .effort = 2,
+                   .plots = true,
                    .target_loss = -1,
                    .hls_mult = "adders",
                    .hls_io = "none"}};
@@ -336,7 +368,7 @@ Options options_parse(int argc, char **argv, bool *done) {
     else if (o->compare_a && !o->compare_b)
       o->compare_b = argv[i];
     else if (!o->model)
-      o->model = argv[i];
+      o->model = argv[i], record(&p, "", argv[i]);
     else
       diag_error(EXIT_USAGE, NULL, "one model at a time: what is %s?", diag_text(argv[i]));
   *done = p.done;

@@ -18,6 +18,15 @@ static json_t *real(double v) {
   return isfinite(v) ? json_real(v) : json_null();
 }
 
+/* Where error enters: what the layer adds itself, and what that does to the outputs. */
+static void own_errors(json_t *o, const LayerStats *st, const Comparison *c, bool seen) {
+  seen = seen && !st->own_unknown;
+  json_object_set_new(o, "own_max_abs_err", seen ? real(st->own_max_abs_err) : json_null());
+  json_object_set_new(o, "own_rms_err", seen ? real(sqrt(st->own_sum_sq_err / (double)st->elements)) : json_null());
+  json_object_set_new(o, "output_rms_err",
+                      seen && c->n_output_values ? real(sqrt(st->output_sum_sq / (double)c->n_output_values)) : json_null());
+}
+
 static json_t *ports(int n, const HirPort *p) {
   json_t *a = json_array();
   for (int i = 0; i < n; i++) {
@@ -53,7 +62,7 @@ static json_t *layers(const Design *d, const Comparison *c) {
   const Kernel *k = d->k;
   for (int i = 0; i < k->n_layers; i++) {
     const HirLayer *l = &k->layer[i];
-    HirCost cost = hir_cost(k, i);
+    HirCost cost = d->cost[1 + i];
     int64_t params, zeros;
     const Tensor *t;
     params_of(d->g, l, &params, &zeros, &t);
@@ -80,6 +89,7 @@ static json_t *layers(const Design *d, const Comparison *c) {
     json_object_set_new(o, "rms_err", seen ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());
     json_object_set_new(o, "sqnr_db",
                         seen && st->sum_sq_err > 0 && st->sum_sq > 0 ? real(10 * log10(st->sum_sq / st->sum_sq_err)) : json_null());
+    own_errors(o, st, c, seen);
     json_object_set_new(o, "adders", json_integer(cost.adders));
     json_object_set_new(o, "adder_bits", json_integer(cost.adder_bits));
     json_object_set_new(o, "adders3", json_integer(cost.adders3));
@@ -106,6 +116,10 @@ static json_t *options(const Options *o) {
   json_object_set_new(j, "data", o->data ? text(o->data) : json_null());
   json_object_set_new(j, "labels", o->labels ? text(o->labels) : json_null());
   json_object_set_new(j, "prune", o->prune >= 0 ? json_real(o->prune) : json_null());
+  if (o->prune_share > 0)
+    json_object_set_new(j, "prune", json_string(mem_printf("%g%%", 100 * o->prune_share)));
+  if (o->prune_of)
+    json_object_set_new(j, "prune", json_string(mem_printf("%d:%d", o->prune_keep, o->prune_of)));
   json_object_set_new(j, "merge", o->merge >= 0 ? json_real(o->merge) : json_null());
   json_object_set_new(j, "recurrent", json_string(o->recurrent));
   json_object_set_new(j, "top", text(o->top));
@@ -129,17 +143,22 @@ static json_t *accuracy(const Kernel *k, const Samples *s, const Comparison *c) 
 }
 
 /* A site is proved safe when no operation is left that could change a value there. */
-static json_t *overflow(const Kernel *k) {
-  int checked = 0, sites = 0;
+void report_sites(const Kernel *k, int *sites, int *checked) {
+  *sites = *checked = 0;
   for (int i = 0; i < k->n_sites; i++) {
     bool live = false;
     if (k->site[i].input_side)
       continue;
-    sites++;
+    ++*sites;
     for (int j = 0; j < k->n && !live; j++)
       live = (k->v[j].op == HIR_CLAMP || k->v[j].op == HIR_WRAP) && k->v[j].site == i;
-    checked += live;
+    *checked += live;
   }
+}
+
+static json_t *overflow(const Kernel *k) {
+  int sites, checked;
+  report_sites(k, &sites, &checked);
   return json_pack("{s:i,s:i}", "proved", sites - checked, "runtime_checked", checked);
 }
 
@@ -187,7 +206,7 @@ static json_t *recurrent(const Design *d, const Comparison *c) {
 
 void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c, int n_times, const PassTime *times) {
   const Kernel *k = d->k;
-  HirCost cost = hir_cost(k, -1);
+  HirCost cost = d->cost[0];
   json_t *root = json_object(), *model = json_object(), *time = json_object();
   json_object_set_new(root, "nngen", json_string(NNGEN_VERSION));
   json_object_set_new(model, "file", d->o->model ? text(path_base(d->o->model)) : json_null());
@@ -205,7 +224,17 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
                                   : d->o->target == TARGET_HLS ? "hls"
                                   : d->o->target == TARGET_C   ? "c"
                                                                : "vhdl"));
-  json_object_set_new(root, "inputs", ports(k->n_in_ports, k->in_port));
+  json_t *inputs = ports(k->n_in_ports, k->in_port);
+  for (int i = 0; c && i < k->n_in_ports; i++) {
+    json_t *in = json_array_get(inputs, (size_t)i);
+    const LayerStats *st = &c->input[i];
+    json_object_set_new(in, "max_abs_err", real(st->max_abs_err));
+    json_object_set_new(in, "saturated", json_integer((json_int_t)c->beyond[i]));
+    json_object_set_new(in, "rms_err", st->elements ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());
+    json_object_set_new(in, "output_rms_err",
+                        c->n_output_values ? real(sqrt(st->output_sum_sq / (double)c->n_output_values)) : json_null());
+  }
+  json_object_set_new(root, "inputs", inputs);
   json_object_set_new(root, "outputs", ports(k->n_out_ports, k->out_port));
   json_object_set_new(root, "layers", layers(d, c));
   json_t *totals =

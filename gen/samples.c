@@ -187,27 +187,49 @@ static bool whole(double v) {
   return v == floor(v);
 }
 
-/* Share of samples whose decision is the label: the argmax of the widest output, an index output itself, or a single probability against
- * 1/2 (a logit against 0 when values leave [0, 1]). */
-static double accuracy(const Kernel *k, const Samples *s, const double *out, const NpyArray *y) {
-  const HirPort *best = NULL;
-  for (int i = 0; i < k->n_out_ports; i++)
-    if (!best || k->out_port[i].n > best->n)
-      best = &k->out_port[i];
+/* What each sample is taken for: the argmax of the widest output, an index output itself, or a single probability against 1/2 (a logit
+ * against 0 when values leave [0, 1]). */
+static void decide(const HirPort *port, const Samples *s, const double *out, int *decision) {
   double lo = 0, hi = 0;
-  for (size_t at = 0; at < s->n_due; at++)
-    lo = fmin(lo, s->out[at * (size_t)s->n_out + (size_t)best->first]), hi = fmax(hi, s->out[at * (size_t)s->n_out + (size_t)best->first]);
-  bool index = best->n == 1 && best->fmt.W == best->fmt.I;
-  size_t right = 0;
   for (size_t at = 0; at < s->n_due; at++) {
-    const double *v = out + at * (size_t)s->n_out + best->first;
-    int pick = 0;
-    for (int i = 1; i < best->n; i++)
-      pick = v[i] > v[pick] ? i : pick;
-    double decision = index ? v[0] : best->n == 1 ? v[0] > (lo < 0 || hi > 1 ? 0 : 0.5) : pick;
-    right += decision == y->value[at];
+    double v = s->out[at * (size_t)s->n_out + (size_t)port->first];
+    lo = fmin(lo, v), hi = fmax(hi, v);
   }
-  return s->n_due ? (double)right / (double)s->n_due : NAN;
+  bool index = port->n == 1 && port->fmt.W == port->fmt.I;
+  for (size_t at = 0; at < s->n_due; at++) {
+    const double *v = out + at * (size_t)s->n_out + port->first;
+    int pick = 0;
+    for (int i = 1; i < port->n; i++)
+      pick = v[i] > v[pick] ? i : pick;
+    decision[at] = index ? (int)fmax(-1, fmin(v[0], INT32_MAX)) : port->n == 1 ? v[0] > (lo < 0 || hi > 1 ? 0 : 0.5) : pick;
+  }
+}
+
+static const Decisions *decisions(const Kernel *k, const Samples *s, const double *fixed, const NpyArray *y) {
+  Decisions *d = mem_alloc(sizeof *d);
+  for (int i = 0; i < k->n_out_ports; i++)
+    if (k->out_port[i].n > k->out_port[d->port].n)
+      d->port = i;
+  const HirPort *port = &k->out_port[d->port];
+  d->label = mem_array(s->n_due + 1, sizeof *d->label);
+  d->by_float = mem_array(s->n_due + 1, sizeof *d->by_float);
+  d->by_fixed = mem_array(s->n_due + 1, sizeof *d->by_fixed);
+  decide(port, s, s->out, d->by_float);
+  decide(port, s, fixed, d->by_fixed);
+  d->classes = port->n > 2 ? port->n : 2;
+  for (size_t at = 0; at < s->n_due; at++) {
+    d->label[at] = (int)fmax(-1, fmin(y->value[at], INT32_MAX - 1));
+    if (port->n == 1 && port->fmt.W == port->fmt.I && d->label[at] >= d->classes)
+      d->classes = d->label[at] + 1;
+  }
+  return d;
+}
+
+static double accuracy(const Decisions *d, const int *decision, size_t n) {
+  size_t right = 0;
+  for (size_t at = 0; at < n; at++)
+    right += decision[at] == d->label[at];
+  return n ? (double)right / (double)n : NAN;
 }
 
 void compare_labels(const Kernel *k, const Options *o, const Samples *s, Comparison *c) {
@@ -232,10 +254,11 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
     classes = whole(y->value[i]);
   if (classes) {
     c->metric_is_accuracy = true;
-    c->float_metric = accuracy(k, s, s->out, y);
-    c->fixed_metric = accuracy(k, s, fixed, y);
+    c->decisions = decisions(k, s, fixed, y);
+    c->float_metric = accuracy(c->decisions, c->decisions->by_float, s->n_due);
+    c->fixed_metric = accuracy(c->decisions, c->decisions->by_fixed, s->n_due);
   } else if (count % (int64_t)s->n_due == 0 && count / (int64_t)s->n_due <= s->n_out) {
-    int each = (int)(count / (int64_t)s->n);
+    int each = (int)(count / (int64_t)s->n_due);
     double sf = 0, sx = 0;
     for (size_t at = 0; at < s->n_due; at++)
       for (int e = 0; e < each; e++) {
@@ -251,8 +274,12 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
 }
 
 void compare_limit(const Options *o, const Comparison *c) {
-  if (o->max_error >= 0 && !(c->max_abs_err <= o->max_error))
-    diag_error(EXIT_NUMERIC, NULL,
-               "worst error %.6g against the float model exceeds --max-error=%g; widen --q (nngen --info shows the ranges)", c->max_abs_err,
-               o->max_error);
+  if (o->max_error < 0 || c->max_abs_err <= o->max_error)
+    return;
+  diag_error(EXIT_NUMERIC, NULL, "worst error %.6g against the float model (sample %zu) exceeds --max-error=%g; %s", c->max_abs_err,
+             c->worst_sample, o->max_error,
+             c->worst_source
+                 ? mem_printf("the largest part of it, %.3g, enters at %s: widen that (--config; nngen --info shows the ranges)",
+                              c->worst_part, c->worst_source)
+                 : "widen --q (nngen --info shows the ranges)");
 }

@@ -27,6 +27,8 @@ search-fast|60|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
+html|90|tests/e2e/html.sh
+prune|60|tests/e2e/prune.sh
 folder|60|tests/e2e/folder.sh
 golden|60|tests/golden/run.sh
 EOF
@@ -61,6 +63,8 @@ synth|240|tests/e2e/synth.sh
 tcl|60|tests/e2e/tcl.sh
 cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
+html|120|tests/e2e/html.sh
+prune|120|tests/e2e/prune.sh
 folder|120|tests/e2e/folder.sh
 golden|120|tests/golden/run.sh
 lint|400|tests/lint.sh

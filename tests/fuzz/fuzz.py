@@ -228,7 +228,7 @@ def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False
     d = folder / "case"
     shutil.rmtree(folder, ignore_errors=True)
     write_case(case, d)
-    command = [NNGEN, d / "net.onnx", *case.options, "--top=net", f"--data={d / 'x.npz'}", f"--float-out={d / 'float.npy'}", "-o", folder / "out",
+    command = [NNGEN, d / "net.onnx", *case.options, "--top=net", "--plots=none", f"--data={d / 'x.npz'}", f"--float-out={d / 'float.npy'}", "-o", folder / "out",
                "--target=" + ("all" if hls and (ghdl or verilator) else "hls" if hls else "vhdl" if ghdl or verilator else "c")]
     if case.config:
         (d / "config.json").write_text(json.dumps(case.config))

@@ -13,7 +13,7 @@ for ((i = 0; i < n; i++)); do
   "$make_kernel" $seed >"$WORK/k.hir" || { not_ok "kernels.$seed" "gen_kernel failed"; bad=1; continue; }
   target=all
   grep -q '^state' "$WORK/k.hir" && target=vhdl # HLS C++ has no recurrent form
-  "$NNGEN" "$WORK/k.hir" --target=$target -q -o "$out" >"$WORK/log" 2>&1
+  "$NNGEN" "$WORK/k.hir" --target=$target -q --plots=none -o "$out" >"$WORK/log" 2>&1
   status=$?
   if [ $status -eq 3 ]; then refused=$((refused + 1)); continue; fi
   targets="check"

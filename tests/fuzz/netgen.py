@@ -849,7 +849,7 @@ def options(net):
     if net.chance(.1):
         o.append(f"--effort={net.pick('1', '8')}")
     if net.chance(.07):
-        o.append(f"--prune={net.pick('0.1', '0.5', '1')}")
+        o.append(f"--prune={net.pick('0.1', '1', '50%', '2:4')}")
     if net.chance(.07):
         o.append(f"--merge={net.pick('0.01', '0.5')}")
     config = None
