@@ -254,8 +254,9 @@ typedef struct {
 } HirCounts;
 
 /* Evaluates n samples. in: n * n_in raw integers; out: n * n_out. They are the tokens of one channel, the first one after a reset, when the
- * kernel is recurrent. Where `trace` is not NULL it is called for each sample with all
- * value integers (val[i] of value i). counts may be NULL (its arrays are added to). An input outside its interval is a caller's bug. */
+ * kernel is recurrent. Where `trace` is not NULL it is called for each sample with the
+ * integers of all values that layers and outputs name (val[i] of value i). counts may be NULL (its arrays are added to). An input outside
+ * its interval is a caller's bug. */
 void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts,
               void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx);
 

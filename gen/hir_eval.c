@@ -140,6 +140,22 @@ static bool narrow(const Kernel *k) {
   return true;
 }
 
+/* The values that a trace shows; how many. */
+static int shown_values(const Kernel *k, int *shown) {
+  uint8_t *named = mem_array((size_t)k->n + 1, 1);
+  int n = 0;
+  for (int i = 0; i < k->n_layers; i++)
+    for (int j = 0; j < k->layer[i].n; j++)
+      if (k->layer[i].value[j] >= 0)
+        named[k->layer[i].value[j]] = 1;
+  for (int i = 0; i < hir_outs(k); i++)
+    named[k->out[i]] = 1;
+  for (int i = 0; i < k->n; i++)
+    if (named[i])
+      shown[n++] = i;
+  return n;
+}
+
 static int64_t *initial_state(const Kernel *k, int64_t *state) {
   for (int i = 0; i < k->n_states; i++)
     memcpy(state + k->state[i].first, k->state[i].init, (size_t)k->state[i].n * sizeof *state);
@@ -152,6 +168,7 @@ void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCou
   size_t block = k->n_state ? 1 : BLOCK; /* a token needs the state that the one before it left */
   void *val = malloc(((size_t)k->n + 1) * BLOCK * (small ? sizeof(int64_t) : sizeof(i128)));
   i128 *row = malloc(((size_t)k->n + 1) * sizeof *row);
+  int *shown = trace ? mem_array((size_t)k->n + 1, sizeof *shown) : NULL, n_shown = trace ? shown_values(k, shown) : 0;
   int64_t *state = malloc(((size_t)k->n_state + 1) * sizeof *state);
   if (!val || !row || !state) {
     diag_error(EXIT_FILES, NULL, "out of memory evaluating %d values", k->n);
@@ -176,8 +193,10 @@ void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCou
       }
       if (!trace)
         continue;
-      for (int i = 0; i < k->n; i++)
-        row[i] = small ? ((int64_t *)val)[(size_t)i * BLOCK + (size_t)s] : ((i128 *)val)[(size_t)i * BLOCK + (size_t)s];
+      for (int j = 0; j < n_shown; j++) {
+        size_t p = (size_t)shown[j] * BLOCK + (size_t)s;
+        row[shown[j]] = small ? ((int64_t *)val)[p] : ((i128 *)val)[p];
+      }
       trace(ctx, at + (size_t)s, row);
     }
   }
