@@ -274,6 +274,7 @@ static void affine_intervals_hold(void **state) {
     hir_affine(k, number % 4 == 1);
     Trace t = {.r = r};
     int64_t out[SAMPLES * 8];
+    show_all(k);
     hir_eval(k, SAMPLES, r->in, out, NULL, compare_values, &t);
     if (t.bad)
       fail_msg("kernel %d: value %d leaves its interval", number, t.value);
