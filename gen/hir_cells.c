@@ -91,6 +91,8 @@ static int *first_reader(const Kernel *k) {
   int *first = mem_array((size_t)k->n + 1, sizeof *first);
   for (int i = 0; i < k->n; i++)
     first[i] = k->n_stages;
+  for (int i = k->n_out; i < hir_outs(k); i++) /* the state is written at the end of its stage, into a memory: no register of the table */
+    first[k->out[i]] = k->write_stage;
   for (int i = k->n - 1; i >= 0; i--) {
     const HirValue *v = &k->v[i];
     int stage = v->op == HIR_SHL || v->op == HIR_SHR || v->op == HIR_WRAP ? first[i] : v->stage;

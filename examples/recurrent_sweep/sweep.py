@@ -2,6 +2,7 @@
 """What a recurrent network costs a channel: vanilla RNNs of several sizes, each compiled for several numbers of channels through one cell.
 
     sweep.py [-o DIR] [--hidden=2-14] [--channels=1-15] [--nngen=FILE] [--options='--recurrent=iterative'] [-j N]
+    sweep.py --model=NET.onnx --data=X.npy [--channels=1-16] ...        one network of your own: a line for each number of channels
 
 Writes DIR/rnn_H.onnx, sweep.tsv (one line a design, from report.json), sweep.md, and sweep.svg by gnuplot. Cells: LUTs and registers, as nngen estimates them.
 """
@@ -63,13 +64,16 @@ def ranged(text):
 
 def design(a, hidden, channels):
     out = a.out / f"rnn_{hidden}_{channels}"
-    command = [a.nngen, a.out / f"rnn_{hidden}.onnx", f"--data={a.out / 'x.npy'}", f"--labels={a.out / 'y.npy'}", f"--q={a.q}", *shlex.split(a.options),
-               f"--channels={channels}", "-q", "-o", out]
+    data = [f"--data={a.data}"] if a.model else [f"--data={a.out / 'x.npy'}", f"--labels={a.out / 'y.npy'}"]
+    command = [a.nngen, a.model or a.out / f"rnn_{hidden}.onnx", *data, f"--q={a.q}", *shlex.split(a.options), f"--channels={channels}", "--plots=none", "-q",
+               "-o", out]
     ran = subprocess.run(command, capture_output=True, text=True)
     if ran.returncode:
         raise SystemExit(f"{shlex.join(map(str, command))}: exit {ran.returncode}\n{ran.stderr}")
-    totals = json.loads((out / "report.json").read_text())["totals"]
-    return {"hidden": hidden, "channels": channels, **{c: totals[c] for c in COLUMNS}, "cells_per_channel": (totals["luts"] + totals["ffs"]) / channels}
+    report = json.loads((out / "report.json").read_text())
+    totals, turns = report["totals"], report["recurrent"] or {"window_latency_cycles": report["totals"]["latency_cycles"], "least_channels": 1}
+    return {"hidden": hidden, "channels": channels, **{c: totals[c] for c in COLUMNS}, "window_latency_cycles": turns["window_latency_cycles"],
+            "least_channels": turns["least_channels"], "cells_per_channel": (totals["luts"] + totals["ffs"]) / channels}
 
 
 def tables(a, rows):
@@ -86,6 +90,18 @@ def tables(a, rows):
     (a.out / "sweep.md").write_text("\n".join(lines) + "\n")
 
 
+def one_network(a, rows):
+    lines = ["| channels | cycles a token | latency, of a window | adder bits | multipliers | LUT, FF, block RAM (estimated) | LUT + FF a channel | of as many instances |", "|---" * 8 + "|"]
+    alone = next((r for r in rows if r["channels"] == 1), None)
+    for r in rows:
+        share = f"1/{alone['cells_per_channel'] / r['cells_per_channel']:.1f}" if alone else ""
+        lines.append(f"| {r['channels']} | {r['ii_cycles']} | {r['latency_cycles']}, {r['window_latency_cycles']} | {r['adder_bits']:,} | {r['mults']} | {r['luts']:,}, {r['ffs']:,}, {r['brams']} "
+                     f"| {r['cells_per_channel']:,.0f} | {share} |")
+    lines.append(f"\n{rows[0]['least_channels']} cycles at least from one token of a channel to its next: so many channels fill the pipeline.")
+    (a.out / "sweep.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("-o", dest="out", type=Path, default=ROOT / "build" / "recurrent_sweep")
@@ -95,8 +111,13 @@ def main():
     parse.add_argument("--options", default="--recurrent=iterative")
     parse.add_argument("--q", default="16,auto")
     parse.add_argument("-j", type=int, default=1)
+    parse.add_argument("--model", type=Path)
+    parse.add_argument("--data", type=Path)
     a = parse.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
+    if a.model:
+        with ThreadPoolExecutor(a.j) as pool:
+            return one_network(a, list(pool.map(lambda c: design(a, a.model.stem, c), a.channels)))
     x, y = lar.windows(2, 2000)
     np.save(a.out / "x.npy", x), np.save(a.out / "y.npy", y)
     for h in a.hidden:
