@@ -47,11 +47,13 @@ static int through_transpose(const Node *n, int axis) {
   return MIXED;
 }
 
-/* NO_TIME: the last step alone. */
-static int through_gather(const Node *n, int axis) {
+/* NO_TIME: the last step alone. An embedding: each step looks its own up. */
+static int through_gather(const Step *s, const Node *n, int axis) {
   const Tensor *data = n->in[0], *index = n->in[1];
   int along = (int)attr_int(n, "axis", 0);
   along += along < 0 ? data->rank : 0;
+  if (s->axis[index->id] >= 0)
+    return data->value ? along + s->axis[index->id] : MIXED;
   if (along != axis)
     return axis < along ? axis : axis + index->rank - 1;
   if (!index->value || tensor_count(index) != 1)
@@ -106,7 +108,7 @@ static int through(const Step *s, const Node *n, int k) {
   int axis = n->in[0] ? s->axis[n->in[0]->id] : NO_TIME;
   for (int i = 1; i < n->n_in; i++)
     if (n->in[i] && s->axis[n->in[i]->id] >= 0 && op_info[n->op].infer != infer_binary && op_info[n->op].infer != infer_nary &&
-        n->op != OP_Concat)
+        n->op != OP_Concat && n->op != OP_Gather)
       return MIXED;
   switch (n->op) {
   case OP_RNN:
@@ -123,7 +125,7 @@ static int through(const Step *s, const Node *n, int k) {
   case OP_Transpose:
     return through_transpose(n, axis);
   case OP_Gather:
-    return through_gather(n, axis);
+    return through_gather(s, n, axis);
   case OP_Slice:
     return through_slice(n, axis);
   case OP_Split:
