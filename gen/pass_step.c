@@ -278,7 +278,8 @@ static bool take_in(Graph *g, const Node *n, int input, int output) {
 
 static void append(Tensor ***list, int *n, Tensor *t) {
   Tensor **more = mem_array((size_t)*n + 1, sizeof *more);
-  memcpy(more, *list, (size_t)*n * sizeof *more);
+  for (int i = 0; i < *n; i++)
+    more[i] = (*list)[i];
   more[(*n)++] = t;
   *list = more;
 }
@@ -327,8 +328,8 @@ static void cell_of(Graph *g, Node *n, const Recurrent *r) {
 }
 
 static bool has_step_form(const Node *n, const Recurrent *r, bool forever) {
-  const char *why = r->dirs > 1 || r->backward ? "it runs from the last step to the first"
-                    : r->batch > 1             ? "it has a batch of several sequences"
+  const char *why = r->dirs > 1 || (r->backward && r->steps > 1) ? "it runs from the last step to the first"
+                    : r->batch > 1                               ? "it has a batch of several sequences"
                     : !forever && recurrent_in(n, RECURRENT_H) && !recurrent_in(n, RECURRENT_H)->value ? "its initial state is an input"
                     : !forever && recurrent_in(n, RECURRENT_C) && !recurrent_in(n, RECURRENT_C)->value ? "its initial state is an input"
                                                                                                        : NULL;

@@ -18,6 +18,17 @@ for f in tests/e2e/exported/*.onnx; do
   fi
 done
 [ "${bad:-0}" = 0 ] && ok sanitize.exported
+for f in tests/e2e/exported/*rnn*.onnx tests/e2e/exported/*lstm*.onnx tests/e2e/exported/*gru*.onnx models/recurrent/*.onnx; do
+  for form in iterative stateful; do # refused or not
+    "$NNGEN" "$f" --recurrent=$form --channels=3 --q=12,4 -q --plots=none -o "$WORK/out" >"$WORK/log" 2>&1
+    status=$?
+    if clean "$WORK/log" && { [ $status -eq 0 ] || [ $status -eq 3 ]; }; then :; else
+      not_ok "sanitize.$form.$(basename "$f")" "exit $status: $(grep -m 1 -E 'runtime error|ERROR' "$WORK/log")"
+      form_bad=1
+    fi
+  done
+done
+[ "${form_bad:-0}" = 0 ] && ok sanitize.recurrent
 for m in ch1 logreg digits; do
   for q in 1,1 48,24 16,auto 4,-2; do
     "$NNGEN" models/$m.onnx --q=$q --data=models/data/${m}_x.npy -q -o "$WORK/out" >"$WORK/log" 2>&1
