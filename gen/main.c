@@ -63,9 +63,12 @@ static Graph *front_end(const Options *o) {
   done(o, "upgrade", g, NULL);
   pass_infer_fold(g);
   done(o, "infer", g, NULL);
+  pass_quantized(g);
+  done(o, "quantized", g, NULL);
   pass_fuse(g);
   done(o, "fuse", g, NULL);
   pass_fold_affine(g);
+  pass_chains(g);
   done(o, "fold", g, NULL);
   pass_dead(g);
   pass_check_static(g);

@@ -188,7 +188,7 @@ static double accuracy(const Kernel *k, const Samples *s, const double *out, con
   double lo = 0, hi = 0;
   for (size_t at = 0; at < s->n; at++)
     lo = fmin(lo, s->out[at * (size_t)s->n_out + (size_t)best->first]), hi = fmax(hi, s->out[at * (size_t)s->n_out + (size_t)best->first]);
-  bool index = best->n == 1 && best->fmt.W == best->fmt.I;
+  bool index = best->n == 1 && best->fmt.W == best->fmt.I && best->scale == 0;
   size_t right = 0;
   for (size_t at = 0; at < s->n; at++) {
     const double *v = out + at * (size_t)s->n_out + best->first;
@@ -216,7 +216,7 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
     for (int p = 0; p < k->n_out_ports; p++)
       for (int e = 0; e < k->out_port[p].n; e++) {
         size_t i = at * (size_t)s->n_out + (size_t)(k->out_port[p].first + e);
-        fixed[i] = ldexp((double)c->out[i], k->out_port[p].fmt.I - k->out_port[p].fmt.W);
+        fixed[i] = port_value(&k->out_port[p], c->out[i]);
       }
   bool classes = count == (int64_t)s->n;
   for (int64_t i = 0; classes && i < count; i++)

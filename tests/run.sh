@@ -20,7 +20,7 @@ fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0 2
 kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
-onnx-nodes|60|tests/e2e/onnx_nodes.sh
+onnx-nodes|90|tests/e2e/onnx_nodes.sh
 search-fast|60|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
