@@ -122,6 +122,7 @@ struct Tensor {
   Node *producer;  /* NULL: graph input or constant */
   Format fmt;      /* what the tensor is stored in; set by quant.c */
   bool exact;      /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
+  bool whole;      /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */
   double scale; /* set by quant.c, of a quantised graph input or output: the integer v stands for (v - zero) * scale; 0: fmt alone counts */
   int64_t zero;
 };

@@ -140,15 +140,11 @@ bool quantised_input(const Graph *g, const Tensor *t, const Node **how) {
   return *how != NULL;
 }
 
-/* Whole sums, or numbers in the fixed-point format of an input: exact as far as they go. */
-static bool exact(const Tensor *t) {
-  const Node *n = t->producer;
-  if (!n)
-    return true;
+/* Sums, products and moves: exact where their inputs are. */
+static bool keeps_exact(const Node *n) {
   switch (n->op) {
   case OP_Requantize:
   case OP_Offset:
-  case OP_Scale:
   case OP_MatMul:
   case OP_Gemm:
   case OP_Conv:
@@ -166,22 +162,41 @@ static bool exact(const Tensor *t) {
   case OP_ReduceMin:
   case OP_ArgMax:
   case OP_ArgMin:
-    break;
+    return true;
   case OP_AveragePool:
   case OP_GlobalAveragePool:
-    if (!attr_int(n, "sum", 0))
-      return false;
-    break;
+    return attr_int(n, "sum", 0) != 0;
   default:
-    if (op_info[n->op].kind != KIND_MOVE)
-      return false;
+    return op_info[n->op].kind == KIND_MOVE;
   }
-  const bool internal = n->op == OP_Requantize || n->op == OP_Offset || n->op == OP_Scale; /* their constants are no weights */
+}
+
+/* Weights in a format of their own hold what they are; those of quant.c are rounded. */
+static bool exact_const(const Node *n, const Tensor *t) {
+  return n->op == OP_Requantize || n->op == OP_Offset || n->op == OP_Scale || !dtype_is_float(t->dtype) || t->fmt.W;
+}
+
+/* Whole sums, real numbers that are sums of some with scales, or numbers in the fixed-point format of an input. */
+static bool exact(const Tensor *t) {
+  const Node *n = t->producer;
+  if (!n || n->op == OP_Requantize)
+    return true;
+  if (!keeps_exact(n) && n->op != OP_Scale)
+    return false;
   for (int k = 0; k < n->n_in; k++)
-    if (n->in[k] && n->op != OP_Requantize &&
-        (n->in[k]->value ? !internal && dtype_is_float(n->in[k]->dtype) && !n->in[k]->fmt.W : !exact(n->in[k])))
+    if (n->in[k] && !(n->in[k]->value ? exact_const(n, n->in[k]) : exact(n->in[k])))
       return false;
   return true;
+}
+
+static bool is_whole(const Node *n) {
+  bool whole = keeps_exact(n);
+  for (int k = 0; k < n->n_in && n->op != OP_Requantize; k++) {
+    double lo, hi;
+    const Tensor *t = n->in[k];
+    whole = whole && (!t || t->whole || (t->value ? exact_const(n, t) : !t->producer && dtype_range(t->dtype, &lo, &hi)));
+  }
+  return whole;
 }
 
 /* Sums of products. */
@@ -261,7 +276,14 @@ static void make_chain(Graph *g, Node *q) {
 void pass_chains(Graph *g) {
   const int count = g->n_nodes;
   Node **node = memcpy(mem_array((size_t)count + 1, sizeof *node), g->node, (size_t)count * sizeof *node);
+  bool quantised = false; /* other networks have the formats they are told to have */
+  for (int i = 0; i < count; i++)
+    quantised |= node[i]->op == OP_Requantize || node[i]->op == OP_Scale || node[i]->op == OP_Offset;
   for (int i = count - 1; i >= 0; i--)
     if (node[i]->op == OP_Requantize && node[i]->out[0]->producer == node[i]) /* not in a later one's chain */
       make_chain(g, node[i]);
+  for (int i = 0; i < g->n_nodes; i++)
+    for (int k = 0; k < g->node[i]->n_out; k++)
+      if (g->node[i]->out[k])
+        g->node[i]->out[k]->whole = quantised && is_whole(g->node[i]);
 }

@@ -433,7 +433,7 @@ void pass_quantized(Graph *g) {
   memcpy(node, g->node, (size_t)count * sizeof *node);
   for (int i = 0; i < count; i++) {
     Node *n = node[i];
-    if (from_operator(g, n) || !n->n_in || !n->in[0])
+    if (from_operator(g, n) || !n->n_in || !n->in[0] || (n->n_in > 1 && !n->in[1] && !is_move(n)))
       continue;
     if (is_move(n)) {
       if (!move_below(g, n))

@@ -113,9 +113,32 @@ static Tensor *multiplied_out(Graph *g, Tensor *t) {
   return v;
 }
 
+/* Weights that are short binary fractions, as exporters that fold quantisation leave them, keep their values: a format for them. */
+static void exact_weights(Tensor *t) {
+  enum { MOST_BITS = 12, MOST_PLACES = 30 };
+  if (!t->value || t->fmt.W || !dtype_is_float(t->dtype))
+    return;
+  const int64_t count = tensor_count(t);
+  double most = 0;
+  int frac = 0;
+  for (int64_t i = 0; i < count; i++) {
+    most = fmax(most, fabs(t->value[i]));
+    while (frac <= MOST_PLACES && ldexp(t->value[i], frac) != nearbyint(ldexp(t->value[i], frac)))
+      frac++;
+  }
+  if (frac > MOST_PLACES || ldexp(most, frac) >= ldexp(1, MOST_BITS - 1))
+    return;
+  int bits = 2;
+  while (ldexp(most, frac) > ldexp(1, bits - 1) - 1)
+    bits++;
+  t->fmt = (Format){bits, bits - frac, true};
+}
+
 /* x y s_x s_y: at least one operand has a scale, and weights that are no codes are left alone. */
 static void dense(Graph *g, Node *n) {
   const Node *a = made_by(n->in[0], OP_Scale), *b = made_by(n->in[1], OP_Scale);
+  exact_weights(n->in[0]);
+  exact_weights(n->in[1]);
   const double *sa, *sb, alpha = n->op == OP_Gemm ? attr_float(n, "alpha", 1) : 1;
   if ((!a && !b) || (!a && n->in[0]->value && !n->in[0]->fmt.W) || (!b && n->in[1]->value && !n->in[1]->fmt.W))
     return;

@@ -167,12 +167,12 @@ static void assign_result(const Graph *g, const Options *o, const LayerConfig *c
       t->fmt = format_whole((i128)lo, (i128)hi);
     else
       t->exact = true;
-  } else if (n->op == OP_Scale && graph_is_output(g, t) && graph_uses(g, t, NULL) == 1 && code_range(n->in[0], &lo, &hi) &&
-             one_value(n->in[1], &factor) && !node_attr(n, "divide")) {
+  } else if (n->op == OP_Scale && graph_is_output(g, t) && graph_uses(g, t, NULL) == 1 &&
+             (n->in[0]->whole || code_range(n->in[0], &lo, &hi)) && one_value(n->in[1], &factor) && !node_attr(n, "divide")) {
     t->exact = true; /* the integers leave, as ONNX has them */
     t->scale = (float)factor;
     t->zero = attr_int(n, "zero", 0);
-  } else if (n->op == OP_Offset) {
+  } else if (n->op == OP_Offset || (t->whole && kind != KIND_SELECT)) {
     t->exact = true;
   } else if (kind == KIND_SELECT) {
     int64_t count = tensor_count(n->in[0]);
