@@ -19,7 +19,7 @@ static int64_t step_at(StepFn *f, void *ctx, int64_t k, int64_t from, int64_t to
       from = guess;
       guess += reach;
     }
-    reach *= 2;
+    reach *= reach < ((int64_t)1 << 60) ? 2 : 1;
   }
   return to;
 }
@@ -122,7 +122,7 @@ static bool intercept(const Steps *s, int64_t m, int shift, bool half_even, bool
     return false;
   *b = low;
   for (int z = 1; z < 60; z++) {
-    const i128 step = (i128)1 << z, up = (low + step - 1) >> z << z;
+    const i128 step = (i128)1 << z, up = ((low + step - 1) >> z) * step;
     if (up >= high)
       break;
     *b = up;
@@ -182,7 +182,7 @@ StepLine steps_line(const Steps *s) {
 int64_t steps_line_value(const Steps *s, const StepLine *l, int64_t x) {
   const i128 v = (s->falls ? -(i128)x : (i128)x) * l->m + l->b, unit = (i128)1 << l->shift;
   i128 q = v >> l->shift;
-  const i128 rest = v - (q << l->shift);
+  const i128 rest = v - q * unit;
   if (l->half_even && l->shift)
     q += 2 * rest > unit || (2 * rest == unit && ((q + s->first + l->odd) & 1));
   return s->first + (int64_t)(q < 0 ? 0 : q > s->n ? s->n : q);

@@ -19,7 +19,7 @@ typedef struct {
 
 typedef int64_t StepFn(void *ctx, int64_t x);
 
-/* The steps of f on [lo, hi]; f is monotone (not checked), hi - lo < 2^62. */
+/* The steps of f on [lo, hi]; f is monotone (not checked), |lo| and |hi| below 2^61. */
 Steps steps_find(StepFn *f, void *ctx, int64_t lo, int64_t hi);
 
 /* limited((m * x + b) >> shift), to [first, first + n]; rounding half to even instead of down when half_even. */
