@@ -3,7 +3,7 @@
  * lower_quant.c - quantised networks (quantized.h). A Requantize with its chain is a function of one integer, the sum in front of it; what
  * that integer can be is proved, so the function is known in full here, and becomes, whichever is least:
  *
- *   a line    limited((m * x + b) >> shift), proved equal on both sides of every step of the function (steps.c);
+ *   a line    limited((m * x + b) >> shift), less one at a few arguments, proved equal on both sides of every step (steps.c);
  *   a table   of all arguments, when they are few; the only way for functions that are not monotone;
  *   a search  over the steps: a comparison a bit of the result, with constants by table.
  *
@@ -125,7 +125,8 @@ static double table_cost(double entries, int width) {
 
 static double line_cost(const Lower *l, Num x, const StepLine *line, int width) {
   const int in = hir_width(&l->k->v[x.v]);
-  return (steps_digits(line->m) - 1 + (line->b != 0)) * (in + 2) + (line->half_even ? in : 0) + 0.8 * width;
+  return (steps_digits(line->m) - 1 + (line->b != 0)) * (in + 2) + (line->half_even ? in : 0) + 0.8 * width +
+         line->n_less * (0.8 * in + 1) + (line->n_less ? width : 0);
 }
 
 static double search_cost(const Lower *l, Num x, int64_t steps) {
@@ -210,7 +211,16 @@ static int by_line(Kernel *k, int x, const Steps *s, const StepLine *l) {
   const i128 lo = s->first, hi = s->first + s->n;
   if (l->half_even)
     return hir_add(k, hir_quant(k, sum, l->shift, lo + l->odd, hi + l->odd, ROUND_RNE, OVERFLOW_SAT, -1), hir_const(k, -l->odd), 0);
-  return hir_clamp(k, hir_shr(k, sum, l->shift), lo, hi, -1);
+  const int value = hir_clamp(k, hir_shr(k, sum, l->shift), lo, hi, -1), one = hir_const(k, 1), zero = hir_const(k, 0);
+  int less = zero;
+  for (int i = 0; i < l->n_less; i++) {
+    const int64_t at = s->falls ? -l->less[i] : l->less[i];
+    less = hir_mux(k, hir_lt(k, x, hir_const(k, at)), less, hir_mux(k, hir_lt(k, x, hir_const(k, at + 1)), one, less));
+  }
+  const int corrected = hir_sub(k, value, less, 0);
+  if (l->n_less) /* the function's own values */
+    hir_narrow(k, corrected, lo, hi);
+  return corrected;
 }
 
 static int by_plan(Kernel *k, int x, const Plan *p) {

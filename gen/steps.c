@@ -5,6 +5,7 @@
 #include "steps.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Least x in (from, to] with f(x) >= k, where f(from) < k <= f(to); looks around `guess` first. */
 static int64_t step_at(StepFn *f, void *ctx, int64_t k, int64_t from, int64_t to, int64_t guess) {
@@ -151,7 +152,7 @@ static StepLine floor_line(const Steps *s) {
         continue;
       if (!l.found)
         last = shift + MORE < MOST_SHIFT ? shift + MORE : MOST_SHIFT;
-      l = (StepLine){true, false, false, m, b, shift};
+      l = (StepLine){.found = true, .m = m, .b = b, .shift = shift};
     }
   }
   return l;
@@ -166,9 +167,41 @@ static StepLine even_line(const Steps *s) {
     i128 b;
     for (int odd = 0; m >= 1 && m < ldexp(1, 50) && odd < 2; odd++)
       if (intercept(s, (int64_t)m, shift, true, odd, &b))
-        return (StepLine){true, true, odd, (int64_t)m, b, shift};
+        return (StepLine){.found = true, .half_even = true, .odd = odd, .m = (int64_t)m, .b = b, .shift = shift};
   }
   return (StepLine){0};
+}
+
+/* The step that comes too late for any line: one earlier it would be in the way no more, if it can be. 0: none. */
+static int64_t late_step(const Steps *s) {
+  const double slope = best_slope(s, 0);
+  double least = (double)INFINITY;
+  int64_t late = 0;
+  for (int64_t k = 1; k <= s->n; k++) {
+    const double high = (double)k - slope * ((double)(s->at[k - 1] - s->at[0]) - 1);
+    if (high < least)
+      least = high, late = k;
+  }
+  const int64_t before = late > 1 ? s->at[late - 2] : s->lo;
+  const bool alone = late == s->n || s->at[late] > s->at[late - 1];
+  return alone && s->at[late - 1] - 1 > before ? late : 0;
+}
+
+static StepLine line_but(const Steps *s) {
+  Steps moved = *s;
+  moved.at = memcpy(mem_array((size_t)s->n + 1, sizeof *s->at), s->at, (size_t)s->n * sizeof *s->at);
+  StepLine l = {0};
+  int64_t less[STEPS_MOST_LESS] = {0};
+  for (int n = 0; n < STEPS_MOST_LESS && !l.found; n++) {
+    const int64_t late = late_step(&moved);
+    if (!late)
+      break;
+    less[n] = --moved.at[late - 1];
+    l = floor_line(&moved);
+    l.n_less = n + 1;
+  }
+  memcpy(l.less, less, (size_t)l.n_less * sizeof *less);
+  return l;
 }
 
 StepLine steps_line(const Steps *s) {
@@ -176,7 +209,9 @@ StepLine steps_line(const Steps *s) {
   if (s->n < 1)
     return l;
   l = floor_line(s);
-  return l.found ? l : even_line(s);
+  if (!l.found)
+    l = even_line(s);
+  return l.found ? l : line_but(s);
 }
 
 int64_t steps_line_value(const Steps *s, const StepLine *l, int64_t x) {
@@ -185,5 +220,8 @@ int64_t steps_line_value(const Steps *s, const StepLine *l, int64_t x) {
   const i128 rest = v - q * unit;
   if (l->half_even && l->shift)
     q += 2 * rest > unit || (2 * rest == unit && ((q + s->first + l->odd) & 1));
-  return s->first + (int64_t)(q < 0 ? 0 : q > s->n ? s->n : q);
+  q = q < 0 ? 0 : q > s->n ? s->n : q;
+  for (int i = 0; i < l->n_less; i++)
+    q -= (s->falls ? -x : x) == l->less[i];
+  return s->first + (int64_t)q;
 }

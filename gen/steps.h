@@ -22,6 +22,8 @@ typedef int64_t StepFn(void *ctx, int64_t x);
 /* The steps of f on [lo, hi]; f is monotone (not checked), |lo| and |hi| below 2^61. */
 Steps steps_find(StepFn *f, void *ctx, int64_t lo, int64_t hi);
 
+enum { STEPS_MOST_LESS = 4 };
+
 /* limited((m * x + b) >> shift), to [first, first + n]; rounding half to even instead of down when half_even. */
 typedef struct {
   bool found, half_even;
@@ -29,8 +31,11 @@ typedef struct {
   int64_t m;
   i128 b;
   int shift;
+  int n_less; /* arguments where the value is one less */
+  int64_t less[STEPS_MOST_LESS];
 } StepLine;
-/* The line with the fewest signed digits in m among the shortest. */
+/* The line with the fewest signed digits in m among the shortest. Where float32 has rounded a product to the middle between two integers,
+ * which half to even then takes up or down, a line needs a few exceptions. */
 StepLine steps_line(const Steps *s);
 int64_t steps_line_value(const Steps *s, const StepLine *l, int64_t x);
 /* Non-zero signed digits (CSD) of m. */
