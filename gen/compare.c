@@ -13,46 +13,103 @@ typedef struct {
   const Samples *s;
   Comparison *c;
   Eval *eval;
+  ErrorSource *source;
+  const int64_t *raw;
   const Tensor **tensor; /* of each layer */
   double *in;
-  double sum_sq, started;
-  size_t elements;
+  double started;
   bool progress;
+  int worst_out; /* output element of the worst error, in a row; and that error */
+  double worst_err;
 } Run;
 
-static const Tensor *layer_tensor(const Graph *g, const HirLayer *l) {
+const Tensor *report_tensor(const Graph *g, const HirLayer *l) {
   for (int i = 0; i < g->n_nodes; i++)
     if (g->node[i]->n_out && g->node[i]->out[0] && !strcmp(g->node[i]->name, l->name) && !strcmp(g->node[i]->out[0]->name, l->tensor))
       return g->node[i]->out[0]->scale != 0 ? NULL : g->node[i]->out[0]; /* its integers are those of the layer before */
   return NULL;
 }
 
-static void one_sample(void *ctx, size_t at, const i128 *val) {
-  Run *r = ctx;
+/* Of the state after step number `at`. */
+static void step_error(Run *r, size_t at, const i128 *val) {
+  const Kernel *k = r->k;
+  size_t entry = 0;
+  if (k->steps)
+    entry = at % (size_t)k->steps;
+  else
+    for (size_t i = at + 1; i > 1; i >>= 1)
+      entry++;
+  struct StepError *e = &r->c->step[entry];
+  r->c->n_steps = (int)entry >= r->c->n_steps ? (int)entry + 1 : r->c->n_steps;
+  for (int i = 0; i < k->n_states; i++) {
+    const HirState *s = &k->state[i];
+    const double *want = eval_value(r->eval, r->g->out[graph_outs(r->g) + i]);
+    for (int j = 0; j < s->n; j++) {
+      double err = ldexp((double)val[k->out[k->n_out + s->first + j]], s->fmt.I - s->fmt.W) - want[j];
+      e->sum_sq += err * err;
+      e->elements++;
+    }
+  }
+}
+
+void octaves_add(Octaves *o, double v) {
+  uint64_t bits;
+  memcpy(&bits, &v, sizeof bits);
+  int b = (int)(bits >> 52 & 2047) - 1023 + OCTAVE_0;
+  if (v == 0)
+    o->zero++;
+  else
+    o->bin[b < 0 ? 0 : b < OCTAVES ? b : OCTAVES - 1]++;
+}
+
+static void add_value(LayerStats *st, double got, double want) {
+  double err = got - want;
+  st->min = st->elements ? fmin(st->min, got) : got;
+  st->max = st->elements ? fmax(st->max, got) : got;
+  st->max_abs_err = fmax(st->max_abs_err, fabs(err));
+  st->sum_sq_err += err * err;
+  st->sum_sq += want * want;
+  st->elements++;
+  octaves_add(&st->fixed, got);
+  octaves_add(&st->floats, want);
+}
+
+static void run_float(Run *r, size_t at) {
   const Samples *s = r->s;
   for (int i = 0; i < s->n_in; i++)
     r->in[i] = s->in[at * (size_t)s->n_in + (size_t)i];
   eval_run(r->eval, r->in);
+}
+
+static void one_sample(void *ctx, size_t at, const i128 *val) {
+  Run *r = ctx;
+  run_float(r, at);
+  error_source_sample(r->source, at, r->raw + at * (size_t)r->s->n_in, val, r->eval);
+  for (int p = 0; p < r->k->n_in_ports; p++)
+    for (int e = 0; e < r->k->in_port[p].n; e++)
+      add_value(&r->c->input[p], error_source_value(r->source, r->g->in[p])[e], r->in[r->k->in_port[p].first + e]);
   for (int i = 0; i < r->k->n_layers; i++) {
     const HirLayer *l = &r->k->layer[i];
     if (!r->tensor[i])
       continue;
-    const double *want = eval_value(r->eval, r->tensor[i]);
-    LayerStats *st = &r->c->layer[i];
-    for (int e = 0; e < l->n; e++) {
-      if (l->value[e] < 0)
-        continue;
-      double got = ldexp((double)val[l->value[e]], -l->frac[e]), err = got - want[e];
-      st->min = st->elements ? fmin(st->min, got) : got;
-      st->max = st->elements ? fmax(st->max, got) : got;
-      st->max_abs_err = fmax(st->max_abs_err, fabs(err));
-      st->sum_sq_err += err * err;
-      st->sum_sq += want[e] * want[e];
-      st->elements++;
-    }
+    const double *want = eval_value(r->eval, r->tensor[i]), *got = error_source_value(r->source, r->tensor[i]);
+    for (int e = 0; e < l->n; e++)
+      if (l->value[e] >= 0)
+        add_value(&r->c->layer[i], got[e], want[e]);
   }
+  if (r->k->n_state)
+    step_error(r, at, val);
   if (r->progress && at % 256 == 0 && now_s() - r->started > 2)
-    fprintf(stderr, "\rcomparing with float: sample %zu of %zu ", at, s->n);
+    fprintf(stderr, "\rcomparing with float: sample %zu of %zu ", at, r->s->n);
+}
+
+/* For --max-error: where most of the worst error enters. */
+static void worst_sample(void *ctx, size_t at, const i128 *val) {
+  Run *r = ctx;
+  at = r->c->worst_sample;
+  run_float(r, at);
+  r->c->worst_part =
+      error_source_largest(r->source, r->raw + at * (size_t)r->s->n_in, val, r->eval, r->worst_out, r->worst_err, &r->c->worst_source);
 }
 
 static size_t argmax(const double *v, int n) {
@@ -80,11 +137,15 @@ static int decision(const Graph *g, const Kernel *k) {
 }
 
 /* Errors are those of floating outputs: an integer one is a decision, right or wrong. */
-static void compare_outputs(const Graph *g, const Kernel *k, const Samples *s, Comparison *c) {
+static void compare_outputs(Run *r) {
+  const Graph *g = r->g;
+  const Kernel *k = r->k;
+  const Samples *s = r->s;
+  Comparison *c = r->c;
   double *fixed = mem_array((size_t)s->n_out + 1, sizeof *fixed), sum_sq = 0;
   int d = decision(g, k);
   size_t agree = 0, values = 0;
-  for (size_t at = 0; at < s->n; at++) {
+  for (size_t at = 0; at < s->n_due; at++) {
     const double *want = s->out + at * (size_t)s->n_out;
     for (int p = 0; p < k->n_out_ports; p++)
       for (int e = 0; e < k->out_port[p].n; e++) {
@@ -93,7 +154,11 @@ static void compare_outputs(const Graph *g, const Kernel *k, const Samples *s, C
         double err = fixed[i] - want[i];
         if (is_index(g->out[p]))
           continue;
-        c->max_abs_err = fmax(c->max_abs_err, fabs(err));
+        if (fabs(err) > c->max_abs_err) {
+          c->max_abs_err = fabs(err);
+          c->worst_sample = at;
+          r->worst_out = i, r->worst_err = err;
+        }
         sum_sq += err * err;
         values++;
       }
@@ -105,17 +170,20 @@ static void compare_outputs(const Graph *g, const Kernel *k, const Samples *s, C
     agree += same;
   }
   c->rms_err = values ? sqrt(sum_sq / (double)values) : 0;
-  c->argmax_agreement = d >= 0 && s->n ? (double)agree / (double)s->n : -1;
+  c->argmax_agreement = d >= 0 && s->n_due ? (double)agree / (double)s->n_due : -1;
 }
 
 Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const Samples *s, int64_t *raw) {
   Comparison *c = mem_alloc(sizeof *c);
-  c->n = s->n;
+  c->n = s->n_due;
   c->layer = mem_array((size_t)k->n_layers + 1, sizeof *c->layer);
+  c->input = mem_array((size_t)k->n_in_ports + 1, sizeof *c->input);
+  c->beyond = mem_array((size_t)k->n_in_ports + 1, sizeof *c->beyond);
   c->saturated = mem_array((size_t)k->n_sites + 1, sizeof *c->saturated);
   c->wrapped = mem_array((size_t)k->n_sites + 1, sizeof *c->wrapped);
   c->out = mem_array(s->n * (size_t)k->n_out + 1, sizeof *c->out);
   c->float_metric = c->fixed_metric = NAN;
+  c->step = mem_array((size_t)k->steps + 64, sizeof *c->step);
   uint64_t beyond = 0;
   for (size_t at = 0; at < s->n; at++)
     for (int p = 0; p < k->n_in_ports; p++)
@@ -127,20 +195,30 @@ Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const
         else
           raw[i] = quant_const(s->in[i], k->in_port[p].fmt, o->round, o->overflow, &fits);
         beyond += !fits;
+        c->beyond[p] += !fits;
       }
   if (beyond)
     diag_warn(NULL, "%llu input values of %s do not fit the input format and %s", (unsigned long long)beyond, diag_text(s->source),
               o->overflow == OVERFLOW_WRAP ? "wrap" : "saturate");
-  Run r = {.g = g, .k = k, .s = s, .c = c, .eval = eval_new(g), .started = now_s(), .progress = isatty(2) && !o->quiet};
+  Run r = {.g = g, .k = k, .s = s, .c = c, .raw = raw, .eval = eval_new(g), .started = now_s(), .progress = isatty(2) && !o->quiet};
   r.in = mem_array((size_t)s->n_in + 1, sizeof *r.in);
   r.tensor = mem_array((size_t)k->n_layers + 1, sizeof *r.tensor);
   for (int i = 0; i < k->n_layers; i++)
-    r.tensor[i] = layer_tensor(g, &k->layer[i]);
+    r.tensor[i] = report_tensor(g, &k->layer[i]);
+  r.source = error_source_new(g, k, r.tensor, s->n_due, c);
   HirCounts counts = {c->saturated, c->wrapped};
   hir_eval(k, s->n, raw, c->out, &counts, one_sample, &r);
   if (r.progress && now_s() - r.started > 2)
     fputs("\r\033[K", stderr);
-  compare_outputs(g, k, s, c);
+  size_t row = (size_t)k->n_out, due = 0;
+  for (size_t at = 0; at < s->n; at++)
+    if (graph_due(g, at))
+      memmove(c->out + due++ * row, c->out + at * row, row * sizeof *c->out);
+  compare_outputs(&r);
+  if (o->max_error >= 0 && c->max_abs_err > o->max_error && !k->n_state) { /* with a state, a sample alone tells nothing */
+    int64_t *out = mem_array((size_t)k->n_out + 1, sizeof *out);
+    hir_eval(k, 1, raw + c->worst_sample * (size_t)k->n_in, out, NULL, worst_sample, &r);
+  }
   return c;
 }
 
@@ -151,7 +229,7 @@ void compare_warn(const Graph *g, const Kernel *k, const Comparison *c, const Sa
     if (!n || site->input_side)
       continue;
     const HirLayer *l = &k->layer[site->layer];
-    const Tensor *t = layer_tensor(g, l);
+    const Tensor *t = report_tensor(g, l);
     diag_warn(t ? t->producer : NULL,
               "%llu of %llu results %s: the float model reaches %.4g to %.4g, %s holds %.4g to %.4g; I=%d would hold them all",
               (unsigned long long)n, (unsigned long long)c->layer[site->layer].elements, c->wrapped[i] ? "wrapped" : "saturated",

@@ -121,12 +121,17 @@ Config *config_read(const char *path) {
   return c;
 }
 
-LayerConfig config_for(const Config *c, const char *name) {
+/* layer: NULL, or another name that counts; its results only with layer_result. */
+static LayerConfig lookup(const Config *c, const char *name, const char *layer, bool layer_result) {
   LayerConfig r = {0};
   for (int i = 0; i < c->n; i++) {
-    const LayerConfig *e = &c->entry[i].c;
-    if (!glob_match(c->entry[i].glob, name))
-      continue;
+    LayerConfig own = c->entry[i].c;
+    const LayerConfig *e = &own;
+    if (!glob_match(c->entry[i].glob, name)) {
+      if (!layer || !glob_match(c->entry[i].glob, layer))
+        continue;
+      own.has_result &= layer_result;
+    }
     c->entry[i].used = true;
     if (e->has_weight)
       r.has_weight = true, r.weight = e->weight;
@@ -142,6 +147,14 @@ LayerConfig config_for(const Config *c, const char *name) {
       r.table_bits = e->table_bits;
   }
   return r;
+}
+
+LayerConfig config_for(const Config *c, const char *name) {
+  return lookup(c, name, NULL, false);
+}
+
+LayerConfig config_of(const Config *c, const Node *n) {
+  return lookup(c, n->name, n->layer ? n->layer->name : NULL, !n->inner);
 }
 
 void config_warn_unused(const Config *c) {

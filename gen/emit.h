@@ -20,14 +20,16 @@ typedef struct {
 Buf *folder_add(Folder *f, const char *path);
 /* Whether folder_write would be allowed to: asked before the work is done. EXIT_FILES otherwise. */
 bool folder_may_write(const char *dir, bool force);
-/* Writes all files. An existing `dir` must be empty, carry the mark file `.nngen` (also written here) or `force` be set, else EXIT_FILES.
- * On any failure the old folder stays as it was and the temporary one is removed. */
-void folder_write(const Folder *f, const char *dir, bool force);
+/* Writes all files, then calls `finish` (unless NULL) with the folder they are in for the time being. An existing `dir` must be empty,
+ * carry the mark file `.nngen` (also written here) or `force` be set, else EXIT_FILES. On any failure the old folder stays as it was and
+ * the temporary one is removed. */
+void folder_write(const Folder *f, const char *dir, bool force, void (*finish)(const char *dir));
 
-/* Raw test vectors, all from hir_eval: n samples of k->n_in inputs and k->n_out outputs. The first n_corner exercise the extremes of
- * every input; the rest are the data. */
+/* Raw test vectors, all from hir_eval: n inputs of k->n_in elements and n_due outputs of k->n_out. The first n_corner exercise the extremes
+ * of every input; the rest are the data. Of a recurrent kernel a vector is a token, channels take turns as in the hardware, and outputs are
+ * those that count: n_due is n, or a window's share of it. */
 typedef struct {
-  size_t n, n_corner;
+  size_t n, n_corner, n_due;
   int64_t *in, *out;
   const char *source; /* data file, or "random, seed 1" */
 } Vectors;
@@ -38,6 +40,7 @@ typedef struct {
   const Graph *g; /* for comments only; NULL when the design came from a .hir file */
   const Options *o;
   const Vectors *vec;
+  const HirCost *cost;               /* hir_costs */
   const struct SearchResult *search; /* NULL: none asked for */
 } Design;
 
@@ -53,7 +56,7 @@ int vhdl_port_bits(const HirPort *p, int n);
 /* tb/: VHDL bench, Verilator main, vectors/in.hex and vectors/out.hex */
 void emit_tb(const Design *d, Folder *f);
 /* Vectors that the GHDL bench runs unless told otherwise: every corner, and enough of the data. */
-size_t tb_default_vectors(const Vectors *v);
+size_t tb_default_vectors(const Vectors *v, const Kernel *k);
 /* hls/: HLS C++ with its test; vitis_hls.tcl, intel_hls.mk */
 void emit_hls(const Design *d, Folder *f);
 /* Makefile, README.md, vivado.tcl, quartus.tcl */

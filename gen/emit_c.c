@@ -106,8 +106,16 @@ static void header(const Design *d, Folder *f) {
              k->n_in, d->top, k->n_out);
   buf_printf(&types, "#define %s_SITES %d\n#define %s_LAYERS %d\n#define %s_TRACE %d\n", d->top, k->n_sites, d->top, k->n_layers, d->top,
              trace_size(k));
+  if (k->n_state)
+    buf_printf(
+        &types,
+        "#define %s_STATE %d\n#define %s_STEPS %d /* tokens of a window; 0: no end */\n#define %s_EACH_STEP %d\n#define %s_CHANNELS %d\n",
+        d->top, k->n_state, d->top, k->steps, d->top, k->each_step, d->top, k->channels);
   port_macros(&types, d->top, "IN", k->in_port, k->n_in_ports);
   port_macros(&types, d->top, "OUT", k->out_port, k->n_out_ports);
+  const char *only_top[] = {"TOP", d->top, NULL};
+  Buf calls = {0};
+  template_render(&calls, k->n_state ? "templates/text/c_calls_recurrent.h" : "templates/text/c_calls.h", only_top);
   const char *source = comment(d->o->model ? path_base(d->o->model) : "a hardware IR file");
   const char *pairs[] = {"TOP",      d->top,
                          "TITLE",    "a neural network in fixed point, bit for bit as in hardware",
@@ -116,6 +124,7 @@ static void header(const Design *d, Folder *f) {
                          "PORTS",    ports.s ? ports.s : "",
                          "TYPES",    types.s,
                          "ROUNDING", rounding_text(d->o),
+                         "CALLS",    calls.s,
                          NULL};
   template_render(folder_add(f, mem_printf("c/%s.h", d->top)), "templates/text/c_model.h", pairs);
 }
@@ -195,7 +204,7 @@ static void quantize_text(Buf *b, const Design *d, const CPlan *p) {
   HirPort all = k->in_port[0];
   bool one = together > 1 && all.first == 0 && all.n == k->n_in;
   buf_printf(b, "#define %s_ROW %d /* elements quantised together */\n\n", top, one ? together * k->n_in : k->n_in);
-  for (int is_double = 1; is_double >= 0; is_double--) {
+  for (int is_double = 1; is_double >= (k->n_state ? 1 : 0); is_double--) {
     const char *loader = is_double ? mem_printf("%s_in_t", top) : mem_printf("%s_m%d", top, c_bits(p->in_kind));
     if (is_double)
       buf_printf(b, "size_t %s_quantize(const double *x, %s_in_t *in, size_t n) {\n", top, top);
@@ -264,8 +273,17 @@ static int bulk(const CPlan *p) {
   return work[0] >= work[1] + work[2] ? 16 : work[1] >= work[2] ? 32 : 64;
 }
 
+static const char *initial_text(const Kernel *k) {
+  Buf b = {0};
+  for (int i = 0; i < k->n_states; i++)
+    for (int e = 0; e < k->state[i].n; e++)
+      list(&b, mem_printf("%lld", (long long)k->state[i].init[e]));
+  return b.s ? b.s : "0";
+}
+
 static int64_t memory_bytes(const CPlan *p) {
-  int64_t bits = (int64_t)p->k->n_in * c_bits(p->in_kind) + (int64_t)p->k->n_out * c_bits(p->out_kind) + 32 * (int64_t)p->k->n_sites;
+  int64_t bits = (int64_t)(p->k->n_in + p->k->n_state) * c_bits(p->in_kind) + (int64_t)hir_outs(p->k) * c_bits(p->out_kind) +
+                 32 * (int64_t)p->k->n_sites;
   for (int q = 0; q < LANE_KINDS; q++)
     bits += (int64_t)p->n_slots[q] * c_bits(q);
   return bits / 8 * 32; /* lanes where vectors are widest */
@@ -295,14 +313,34 @@ static void model(const Design *d, Folder *f) {
     list(&layer_names, literal(k->layer[i].name));
     list(&layer_sizes, mem_printf("%d", k->layer[i].n));
   }
-  const char *pairs[] = {
-      "TOP", top, "LOAD", load_text(d, p), "QUANTIZE", quantize.s, "DEQUANTIZE", dequantize_text(d, "out[e]", ""), "DEQUANTIZE_FLOAT",
-      dequantize_text(d, "m->out[e][l]", "(float)"),
-
-      /* large ones would not fit a thread's stack; a thread has its own all the same */
-      "MEMORY", mem_printf("%s%s_mem memory;", memory_bytes(p) > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "", top),
-      "SITE_NAMES", site_names.s ? site_names.s : "\"\"", "SITE_KINDS", site_kinds.s ? site_kinds.s : "0", "LAYER_NAMES",
-      layer_names.s ? layer_names.s : "\"\"", "LAYER_SIZES", layer_sizes.s ? layer_sizes.s : "0", NULL};
+  /* large ones would not fit a thread's stack; a thread has its own all the same */
+  const char *where = memory_bytes(p) > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "";
+  const char *run_pairs[] = {"TOP",
+                             top,
+                             "LOAD",
+                             load_text(d, p),
+                             "MEMORY",
+                             mem_printf("%s%s_mem memory;", where, top),
+                             "IN_BITS",
+                             mem_printf("%d", c_bits(p->in_kind)),
+                             "INITIAL",
+                             initial_text(k),
+                             "DEQUANTIZE_FLOAT",
+                             dequantize_text(d, "m->out[e][l]", "(float)"),
+                             NULL};
+  Buf run = {0}, around = {0};
+  template_render(&run, k->n_state ? "templates/text/c_run_recurrent.c" : "templates/text/c_run.c", run_pairs);
+  template_render(&around, k->n_state ? "templates/text/c_float_recurrent.c" : "templates/text/c_float.c", run_pairs);
+  const char *pairs[] = {"TOP",         top,
+                         "RUN",         run.s,
+                         "FLOAT",       around.s,
+                         "QUANTIZE",    quantize.s,
+                         "DEQUANTIZE",  dequantize_text(d, "out[e]", ""),
+                         "SITE_NAMES",  site_names.s ? site_names.s : "\"\"",
+                         "SITE_KINDS",  site_kinds.s ? site_kinds.s : "0",
+                         "LAYER_NAMES", layer_names.s ? layer_names.s : "\"\"",
+                         "LAYER_SIZES", layer_sizes.s ? layer_sizes.s : "0",
+                         NULL};
   template_render(b, "templates/text/c_model.c", pairs);
   template_prefix(folder_add(f, mem_printf("c/%s_fixed.h", top)), "runtime/nn_fixed.h", top);
   template_prefix(folder_add(f, mem_printf("c/%s_lanes.h", top)), "runtime/nn_lanes.h", top);
@@ -330,10 +368,21 @@ static void drivers(const Design *d, Folder *f) {
     list(&in_w, mem_printf("{%d, %d, %d}", k->in_port[i].n, k->in_port[i].fmt.W, k->in_port[i].fmt.is_signed));
   for (int i = 0; i < k->n_out_ports; i++)
     list(&out_w, mem_printf("{%d, %d, %d}", k->out_port[i].n, k->out_port[i].fmt.W, k->out_port[i].fmt.is_signed));
+  int tokens = k->steps > 1 ? k->steps : 1, results = k->each_step ? tokens : 1;
+  const char *in_shape = sample_shape(k->in_port, k->n_in_ports, k->n_in), *out_shape = sample_shape(k->out_port, k->n_out_ports, k->n_out);
+  if (tokens > 1)
+    in_shape = mem_printf("%d, %s", tokens, in_shape);
+  if (results > 1)
+    out_shape = mem_printf("%d, %s", results, out_shape);
   const char *pairs[] = {"TOP",       d->top,
                          "VERSION",   NNGEN_VERSION,
-                         "OUT_SHAPE", sample_shape(k->out_port, k->n_out_ports, k->n_out),
-                         "IN_SHAPE",  sample_shape(k->in_port, k->n_in_ports, k->n_in),
+                         "OUT_SHAPE", out_shape,
+                         "IN_SHAPE",  in_shape,
+                         "TOKENS",    mem_printf("%d", tokens),
+                         "RESULTS",   mem_printf("%d", results),
+                         "IN_SAMPLE", mem_printf("%d", tokens * k->n_in),
+                         "STATE",     mem_printf("%d", k->n_state),
+                         "STEPS",     mem_printf("%d", k->steps),
                          "IN_PORTS",  in_w.s,
                          "OUT_PORTS", out_w.s,
                          "IN_TYPE",   mem_printf("%sint%d", in.is_signed ? "" : "u", in.bits),

@@ -380,7 +380,8 @@ static void memory(Buf *b, const CPlan *p, const char *top) {
   buf_printf(b,
              "\n/* One row a value, %s_LANES samples of it. */\ntypedef struct {\n  %s_ALIGN %s_m%d in[%d][%s_LANES];\n  %s_ALIGN %s_m%d "
              "out[%d][%s_LANES];\n",
-             top, top, top, c_bits(p->in_kind), p->k->n_in > 0 ? p->k->n_in : 1, top, top, top, c_bits(p->out_kind), p->k->n_out, top);
+             top, top, top, c_bits(p->in_kind), p->k->n_in + p->k->n_state > 0 ? p->k->n_in + p->k->n_state : 1, top, top, top,
+             c_bits(p->out_kind), hir_outs(p->k), top);
   for (int q = 0; q < LANE_KINDS; q++)
     if (p->n_slots[q])
       buf_printf(b, "  %s_ALIGN %s_m%d w%d[%d][%s_LANES];\n", top, top, c_bits(q), c_bits(q), p->n_slots[q], top);

@@ -28,7 +28,7 @@ static bool is_const(const CPlan *p, int v) {
 
 static void mark(CPlan *p) {
   const Kernel *k = p->k;
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     p->read[k->out[i]] = 1;
   for (int i = 0; i < k->n_layers; i++)
     for (int j = 0; j < k->layer[i].n; j++)
@@ -235,12 +235,12 @@ static void make_items(CPlan *p) {
     for (int j = 0; j < k->layer[i].n; j++)
       if (k->layer[i].value[j] >= 0)
         visit(p, k->layer[i].value[j], seen, total_of, stack);
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     visit(p, k->out[i], seen, total_of, stack);
   for (int i = 0; i < k->n; i++)
     if (p->live[i] && (!p->in_sum[i] || total_of[i]))
       visit(p, i, seen, total_of, stack);
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     add_item(p, C_OUT, k->out[i], i)->kind = widest(p->out_kind, p->kind[k->out[i]]);
   uint8_t *copied = mem_array((size_t)p->n + 1, 1);
   for (int i = 0; i < p->n_sums; i++)
@@ -501,7 +501,7 @@ CPlan *c_plan(const Kernel *k) {
     if (k->v[i].op == HIR_IN)
       p->in_kind = widest(p->in_kind, kind[i]);
   }
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     p->out_kind = widest(p->out_kind, kind[k->out[i]]);
   for (int i = 0; i < k->n; i++)
     if (k->v[i].op == HIR_IN)

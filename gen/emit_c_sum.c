@@ -57,7 +57,7 @@ static void observe(Sums *s) {
       for (int j = 0; j < 3; j++)
         if (k->v[i].arg[j] >= 0)
           s->observed[k->v[i].arg[j]] = 1;
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     s->observed[k->out[i]] = 1;
   for (int i = 0; i < k->n_layers; i++)
     for (int j = 0; j < k->layer[i].n; j++)

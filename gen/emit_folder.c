@@ -63,17 +63,59 @@ static const char hls_commands[] =
     "| `make -f intel_hls.mk emulate` | Intel HLS: `emulate`, `simulate`, `synthesize`; oneAPI: `hls/CMakeLists.txt` |\n";
 static const char hls_files[] = "| `hls/` | the network in HLS C++, one source for both vendors' types, and its test |\n";
 
+/* What the entity does, after its name. */
+static char *hardware(const Kernel *k) {
+  Buf b = {0};
+  int latency = vhdl_latency(k), interval = hir_interval_cycles(k);
+  if (!k->n_state) {
+    buf_printf(&b,
+               "computes the whole network in parallel: it takes a new sample in **every\n"
+               "cycle** (II = 1) and answers **%d cycles** later. There is no back pressure.",
+               latency);
+    return b.s;
+  }
+  buf_puts(&b, "computes one time step, a token, of a recurrent network and keeps the state\nfrom one token of a channel to its next. ");
+  if (k->channels > 1)
+    buf_printf(&b, "**%d channels** take turns, a token each, channel 0 first after a reset. ", k->channels);
+  if (k->steps && k->each_step)
+    buf_printf(&b, "The state starts anew every %d tokens.\n", k->steps);
+  else if (k->steps)
+    buf_printf(&b, "%d tokens of a channel are a window:\n`out_valid` comes with the last of them, then the channel's state starts anew.\n",
+               k->steps);
+  else
+    buf_puts(&b, "The state is kept until the next reset.\n");
+  if (interval == 1)
+    buf_puts(&b, "A token may come in **every cycle**");
+  else
+    buf_printf(
+        &b, "A token is taken every **%d cycles**: one that comes while `in_ready` is low is ignored. %d channels would fill the pipeline",
+        interval, hir_loop(k));
+  buf_printf(&b, ". Its outputs come **%d cycles** later", latency);
+  if (k->steps > 1)
+    buf_printf(&b, ", %d cycles after a window's first token", (k->steps - 1) * interval * k->channels + latency);
+  buf_printf(&b,
+             ".\n\nA channel's next token must be %d cycles behind the one before; the order of channels and these intervals see to it.",
+             hir_loop(k));
+  return b.s;
+}
+
 void emit_folder(const Design *d, Folder *f) {
   const Kernel *k = d->k;
+  bool windows = k->n_state && k->steps > 1 && !k->each_step;
   const char *pairs[] = {"TOP",       d->top,
                          "VERSION",   NNGEN_VERSION,
                          "MODEL",     file_name(d->o->model),
-                         "N",         mem_printf("%zu", tb_default_vectors(d->vec)),
+                         "N",         mem_printf("%zu", tb_default_vectors(d->vec, k)),
                          "N_ALL",     mem_printf("%zu", d->vec->n),
                          "SOURCE",    file_name(d->vec->source),
                          "CLOCK",     mem_printf("%g", d->o->clock_ns),
                          "FAMILY",    d->o->family->name,
                          "LATENCY",   mem_printf("%d", vhdl_latency(k)),
+                         "WHAT",      hardware(k),
+                         "RST",       k->n_state ? "; the initial state, channel 0 next" : "",
+                         "READY",     hir_interval_cycles(k) > 1 ? "| `in_ready` | out | 1 | a token can be taken |\n" : "",
+                         "SAMPLE",    k->n_state ? "token" : "sample",
+                         "DUE",       windows ? ", for the last token of a window" : "",
                          "IN_BITS",   mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
                          "OUT_BITS",  mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
                          "PORTS",     ports(k),

@@ -58,42 +58,79 @@ static char *cpp_ports(const HirPort *p, int n) {
 }
 
 /* Vectors that GHDL runs by default: enough for every corner, few enough for seconds. */
-size_t tb_default_vectors(const Vectors *v) {
+size_t tb_default_vectors(const Vectors *v, const Kernel *k) {
+  size_t turn = (size_t)k->channels * (size_t)(k->steps > 1 ? k->steps : 1);
   size_t n = v->n_corner + 64 > 256 ? v->n_corner + 64 : 256;
+  n = (n + turn - 1) / turn * turn; /* whole windows of all channels */
   return n < v->n ? n : v->n;
 }
 
 void emit_tb(const Design *d, Folder *f) {
   const Kernel *k = d->k;
   vectors(folder_add(f, "tb/vectors/in.hex"), k->in_port, k->n_in_ports, k->n_in, d->vec->n, d->vec->in);
-  vectors(folder_add(f, "tb/vectors/out.hex"), k->out_port, k->n_out_ports, k->n_out, d->vec->n, d->vec->out);
+  vectors(folder_add(f, "tb/vectors/out.hex"), k->out_port, k->n_out_ports, k->n_out, d->vec->n_due, d->vec->out);
   if (!(d->o->target & TARGET_VHDL))
     return;
   Buf names = {0};
   for (int i = 0; i < k->n_out_ports; i++)
     buf_printf(&names, "      when %d => return \"%s\";%s", i, quotable(k->out_port[i].name), i + 1 < k->n_out_ports ? "\n" : "");
-  const char *pairs[] = {"TOP",       d->top,
-                         "VERSION",   NNGEN_VERSION,
-                         "LATENCY",   mem_printf("%d", vhdl_latency(k)),
-                         "N",         mem_printf("%zu", tb_default_vectors(d->vec)),
-                         "IN_BITS",   mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
-                         "OUT_BITS",  mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
-                         "IN_COUNT",  mem_printf("%d", k->n_in),
-                         "OUT_COUNT", mem_printf("%d", k->n_out),
-                         "OUT_PORTS", vhdl_ports(k->out_port, k->n_out_ports),
-                         "OUT_NAMES", names.s,
+  const char *pairs[] = {"TOP",
+                         d->top,
+                         "VERSION",
+                         NNGEN_VERSION,
+                         "LATENCY",
+                         mem_printf("%d", vhdl_latency(k)),
+                         "CHANNELS",
+                         mem_printf("%d", k->channels),
+                         "RESULT_STEPS",
+                         mem_printf("%d", k->each_step || !k->steps ? 1 : k->steps),
+                         "INTERVAL",
+                         mem_printf("%d", hir_interval_cycles(k)),
+                         "READY_MAP",
+                         hir_interval_cycles(k) > 1 ? "      in_ready  => in_ready,\n" : "",
+                         "RECURRENT",
+                         k->n_state ? "\n-- A vector is one token of a channel; a reset comes before each of these.\n--" : "",
+                         "N",
+                         mem_printf("%zu", tb_default_vectors(d->vec, k)),
+                         "IN_BITS",
+                         mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
+                         "OUT_BITS",
+                         mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
+                         "IN_COUNT",
+                         mem_printf("%d", k->n_in),
+                         "OUT_COUNT",
+                         mem_printf("%d", k->n_out),
+                         "OUT_PORTS",
+                         vhdl_ports(k->out_port, k->n_out_ports),
+                         "OUT_NAMES",
+                         names.s,
                          NULL};
   template_prefix(folder_add(f, mem_printf("tb/%s_tb_pkg.vhd", d->top)), "testbench/nn_tb_pkg.vhd", d->top);
   template_render(folder_add(f, mem_printf("tb/%s_tb.vhd", d->top)), "templates/text/tb.vhd", pairs);
-  const char *cpp[] = {"TOP",       d->top,
-                       "VERSION",   NNGEN_VERSION,
-                       "LATENCY",   pairs[5],
-                       "IN_BITS",   pairs[9],
-                       "OUT_BITS",  pairs[11],
-                       "IN_COUNT",  pairs[13],
-                       "OUT_COUNT", pairs[15],
-                       "IN_PORTS",  cpp_ports(k->in_port, k->n_in_ports),
-                       "OUT_PORTS", cpp_ports(k->out_port, k->n_out_ports),
+  const char *cpp[] = {"TOP",
+                       d->top,
+                       "VERSION",
+                       NNGEN_VERSION,
+                       "LATENCY",
+                       mem_printf("%d", vhdl_latency(k)),
+                       "CHANNELS",
+                       mem_printf("%d", k->channels),
+                       "RESULT_STEPS",
+                       mem_printf("%d", k->each_step || !k->steps ? 1 : k->steps),
+                       "INTERVAL",
+                       mem_printf("%d", hir_interval_cycles(k)),
+                       "IN_BITS",
+                       mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
+                       "OUT_BITS",
+                       mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
+                       "IN_COUNT",
+                       mem_printf("%d", k->n_in),
+                       "OUT_COUNT",
+                       mem_printf("%d", k->n_out),
+                       "IN_PORTS",
+                       cpp_ports(k->in_port, k->n_in_ports),
+                       "OUT_PORTS",
+                       cpp_ports(k->out_port, k->n_out_ports),
                        NULL};
   template_render(folder_add(f, mem_printf("tb/%s_verilator.cpp", d->top)), "templates/text/verilator.cpp", cpp);
 }

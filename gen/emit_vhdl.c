@@ -46,11 +46,17 @@ static void header(Buf *b, const Vhdl *x) {
   const char *rule = "--------------------------------------------------------------------------------------------------------------\n";
   buf_puts(b, rule);
   version_line(b, x);
-  buf_printf(b, "--\n-- Whole network in parallel: a new sample in every cycle (II = 1), latency %d cycles: what is sampled with\n",
-             vhdl_latency(k));
+  if (k->n_state)
+    vhdl_state_header(b, x);
+  buf_printf(b,
+             k->n_state
+                 ? "--\n-- Latency %d cycles%s: what is sampled with\n"
+                 : "--\n-- Whole network in parallel: a new sample in every cycle (II = 1), latency %d cycles%s: what is sampled with\n",
+             vhdl_latency(k), k->n_state && k->steps > 1 && !k->each_step ? ", from a window's last token" : "");
   buf_printf(b, "-- in_valid at a rising edge comes out with out_valid %d rising edges later. rst (synchronous, active high)\n",
              vhdl_latency(k));
-  buf_puts(b, "-- clears the valid bits only. There is no back pressure.\n--\n");
+  buf_puts(b, k->n_state ? "-- begins anew: no token under way, the initial state.\n--\n"
+                         : "-- clears the valid bits only. There is no back pressure.\n--\n");
   buf_puts(b,
            "-- Elements are packed in ONNX order, element 0 lowest. <W,I>: W bits, I of them integer bits; value = integer * 2^(I-W).\n");
   header_ports(b, "in_data", k->in_port, k->n_in_ports);
@@ -131,7 +137,7 @@ static void input_process(Buf *b, const Vhdl *x) {
   buf_puts(b, "  p_s0_input : process (clk)\n  begin\n    if rising_edge(clk) then\n");
   for (int i = 0; i < x->k->n; i++) {
     const HirValue *v = &x->k->v[i];
-    if (v->op != HIR_IN || !has_register(x, i, 0))
+    if (v->op != HIR_IN || hir_is_state(x->k, v) || !has_register(x, i, 0))
       continue;
     const HirPort *port = x->k->in_port;
     int p = 0;
@@ -183,10 +189,14 @@ static void stage_process(Buf *b, const Vhdl *x, int stage) {
   buf_printf(b, "  %s : process (clk)\n", name);
   Decl *d = decls(x, stage, false, &n);
   declare(b, x, "    variable ", "", d, n);
+  if (k->n_state)
+    vhdl_state_variables(b, x, stage);
   buf_puts(b, "  begin\n    if rising_edge(clk) then\n");
+  if (k->n_state)
+    vhdl_state_read(b, x, stage);
   int layer = -1;
   for (int i = 0; i < k->n; i++) {
-    if (!is_variable(x, i) || x->home[i] != stage)
+    if (!is_variable(x, i) || x->home[i] != stage || hir_is_state(k, &k->v[i]))
       continue;
     if (k->v[i].layer != layer && k->v[i].layer >= 0) {
       layer = k->v[i].layer;
@@ -206,6 +216,8 @@ static void stage_process(Buf *b, const Vhdl *x, int stage) {
     else
       buf_printf(b, "      r%d_%s <= r%d_%s;\n", stage, x->name[i], stage - 1, x->name[i]);
   }
+  if (k->n_state)
+    vhdl_state_write(b, x, stage);
   if (stage == x->stages)
     outputs(b, x);
   buf_printf(b, "    end if;\n  end process %s;\n\n", name);
@@ -240,14 +252,21 @@ static void entity(Buf *b, const Vhdl *x) {
   if (uses_tables(x))
     buf_printf(b, "\nlibrary work;\n  use work.%s_tables.all;\n", top);
   buf_printf(b, "\nentity %s is\n  port (\n    clk       : in  std_logic;\n    rst       : in  std_logic;\n", top);
+  if (x->k->n_state)
+    vhdl_state_ports(b, x);
   buf_printf(b, "    in_valid  : in  std_logic;\n    in_data   : in  std_logic_vector(%d downto 0);\n",
              vhdl_port_bits(x->k->in_port, x->k->n_in_ports) - 1);
   buf_printf(b, "    out_valid : out std_logic;\n    out_data  : out std_logic_vector(%d downto 0)\n  );\nend entity %s;\n\n",
              vhdl_port_bits(x->k->out_port, x->k->n_out_ports) - 1, top);
   buf_printf(b, "architecture rtl of %s is\n\n", top);
+  if (x->k->n_state)
+    vhdl_state_signals(b, x);
   signals(b, x);
   buf_puts(b, "\nbegin\n\n");
-  valid_process(b, x);
+  if (x->k->n_state)
+    vhdl_state_control(b, x);
+  else
+    valid_process(b, x);
   input_process(b, x);
   for (int s = 1; s <= x->stages; s++)
     stage_process(b, x, s);

@@ -43,6 +43,19 @@ static inline bool vhdl_carried(const Vhdl *x, int i) {
   return x->last[i] > x->home[i];
 }
 
+/* emit_vhdl_state.c: the parts of a recurrent kernel. The stages that read and write the state; what goes into the header, the port list,
+ * the declarations; processes and assignments that make `valid` and out_valid; of a stage's process, the declarations, what comes first and
+ * what comes last. */
+int vhdl_read_stage(const Vhdl *x);
+int vhdl_write_stage(const Vhdl *x);
+void vhdl_state_header(Buf *b, const Vhdl *x);
+void vhdl_state_ports(Buf *b, const Vhdl *x);
+void vhdl_state_signals(Buf *b, const Vhdl *x);
+void vhdl_state_control(Buf *b, const Vhdl *x);
+void vhdl_state_variables(Buf *b, const Vhdl *x, int stage);
+void vhdl_state_read(Buf *b, const Vhdl *x, int stage);
+void vhdl_state_write(Buf *b, const Vhdl *x, int stage);
+
 /* emit_vhdl_expr.c: expressions. Arithmetic is modulo 2^width, which is exact because the result's interval is proved. */
 
 /* "signed(17 downto 0)" */

@@ -78,6 +78,11 @@ static void read_at(const Vhdl *x, int i, int stage) {
     x->last[base] = stage;
 }
 
+/* Stage that reads an element of Kernel.out. */
+static int out_stage(const Vhdl *x, int i) {
+  return i < x->k->n_out ? x->stages : vhdl_write_stage(x);
+}
+
 static void find_last(Vhdl *x) {
   for (int i = 0; i < x->k->n; i++)
     x->last[i] = x->home[i];
@@ -85,8 +90,8 @@ static void find_last(Vhdl *x) {
     if (x->live[i] && !x->folded[i])
       for (int j = 0; j < hir_op_args(x->k->v[i].op); j++)
         read_at(x, x->k->v[i].arg[j], x->home[i]);
-  for (int i = 0; i < x->k->n_out; i++)
-    read_at(x, x->k->out[i], x->stages);
+  for (int i = 0; i < hir_outs(x->k); i++)
+    read_at(x, x->k->out[i], out_stage(x, i));
 }
 
 static void plan_wires(Vhdl *x) {
@@ -95,10 +100,13 @@ static void plan_wires(Vhdl *x) {
   int *used_in = mem_array((size_t)k->n + 1, sizeof *used_in); /* stage of the only reader */
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
-    x->home[i] = vhdl_is_const(x, i) ? -1 : v->op == HIR_IN ? 0 : v->stage + 1 < x->stages ? v->stage + 1 : x->stages;
+    x->home[i] = vhdl_is_const(x, i)                      ? -1
+                 : v->op == HIR_IN && !hir_is_state(k, v) ? 0
+                 : v->stage + 1 < x->stages               ? v->stage + 1
+                                                          : x->stages;
   }
-  for (int i = 0; i < k->n_out; i++)
-    uses[k->out[i]]++, used_in[k->out[i]] = x->stages;
+  for (int i = hir_outs(k) - 1; i >= 0; i--)
+    uses[k->out[i]]++, used_in[k->out[i]] = out_stage(x, i);
   for (int i = k->n - 1; i >= 0; i--) {
     const HirValue *v = &k->v[i];
     if (!x->live[i] || vhdl_is_const(x, i))
@@ -174,7 +182,7 @@ static const char *prefix(const char **used, int *n, const char *text) {
 static void plan_names(Vhdl *x) {
   const Kernel *k = x->k;
   int n = 0;
-  const char **used = mem_array((size_t)(k->n_in_ports + k->n_layers + 1), sizeof *used);
+  const char **used = mem_array((size_t)(k->n_in_ports + k->n_states + k->n_layers + 1), sizeof *used);
   const char **port = mem_array((size_t)k->n_in_ports + 1, sizeof *port);
   for (int p = 0; p < k->n_in_ports; p++)
     port[p] = prefix(used, &n, k->in_port[p].name);
@@ -182,6 +190,13 @@ static void plan_names(Vhdl *x) {
     for (int p = 0; k->v[i].op == HIR_IN && p < k->n_in_ports; p++)
       if (k->v[i].imm >= k->in_port[p].first && k->v[i].imm < k->in_port[p].first + k->in_port[p].n)
         x->name[i] = mem_printf("%s_%d", port[p], k->v[i].imm - k->in_port[p].first);
+  for (int s = 0; s < k->n_states; s++) {
+    const char *name = prefix(used, &n, k->state[s].name);
+    for (int i = 0; i < k->n; i++)
+      if (hir_is_state(k, &k->v[i]) && k->v[i].imm - k->n_in >= k->state[s].first &&
+          k->v[i].imm - k->n_in < k->state[s].first + k->state[s].n)
+        x->name[i] = mem_printf("%s_%d", name, k->v[i].imm - k->n_in - k->state[s].first);
+  }
   for (int l = 0; l < k->n_layers; l++) {
     x->layer_name[l] = prefix(used, &n, k->layer[l].name);
     for (int j = 0; j < k->layer[l].n; j++) {
@@ -210,7 +225,7 @@ void vhdl_plan(Vhdl *x, const Design *d) {
   size_t n = (size_t)k->n + 1;
   *x = (Vhdl){.d = d, .k = k, .stages = vhdl_latency(k) - 1};
   x->live = mem_array(n, 1);
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     x->live[k->out[i]] = 1;
   for (int i = k->n - 1; i >= 0; i--)
     for (int j = 0; j < hir_op_args(k->v[i].op); j++)

@@ -9,6 +9,7 @@
 struct Eval {
   const Graph *g;
   double **value; /* by tensor number */
+  size_t sample;  /* number of the next */
   int n_steps;
   struct Step {
     const Node *node;
@@ -24,7 +25,7 @@ Eval *eval_new(const Graph *g) {
   e->step = mem_array((size_t)g->n_nodes, sizeof *e->step);
   for (int i = 0; i < g->n_tensors; i++) /* unused tensors may have no shape */
     if (g->tensor[i]->value)
-      e->value[i] = g->tensor[i]->value;
+      e->value[i] = g->tensor[i]->original ? g->tensor[i]->original : g->tensor[i]->value;
   for (int i = 0; i < g->n_in; i++)
     e->value[g->in[i]->id] = mem_array((size_t)tensor_count(g->in[i]), sizeof(double));
   for (int i = 0; i < g->n_nodes; i++) {
@@ -46,12 +47,19 @@ Eval *eval_new(const Graph *g) {
 }
 
 void eval_run(Eval *e, const double *in) {
-  for (int i = 0; i < e->g->n_in; i++) {
-    const Tensor *t = e->g->in[i];
+  const Graph *g = e->g;
+  for (int i = 0; i < graph_ins(g); i++) {
+    const Tensor *t = g->in[i];
     size_t n = (size_t)tensor_count(t);
     memcpy(e->value[t->id], in, n * sizeof *in);
     in += n;
   }
+  bool anew = e->sample == 0 || (g->steps && e->sample % (size_t)g->steps == 0);
+  for (int i = 0; i < g->n_states; i++) {
+    const Tensor *t = g->in[graph_ins(g) + i], *from = anew ? g->state_init[i] : g->out[graph_outs(g) + i];
+    memcpy(e->value[t->id], anew ? from->value : e->value[from->id], (size_t)tensor_count(t) * sizeof(double));
+  }
+  e->sample++;
   for (int i = 0; i < e->n_steps; i++) {
     const struct Step *s = &e->step[i];
     op_info[s->node->op].eval(s->node, s->in, s->out);

@@ -92,7 +92,7 @@ bool folder_may_write(const char *dir, bool force) {
   return false;
 }
 
-void folder_write(const Folder *f, const char *dir, bool force) {
+void folder_write(const Folder *f, const char *dir, bool force, void (*finish)(const char *dir)) {
   size_t len = strlen(dir);
   while (len > 1 && dir[len - 1] == '/')
     len--;
@@ -110,6 +110,8 @@ void folder_write(const Folder *f, const char *dir, bool force) {
     at = mem_printf("%s/%s", fresh, mark);
     ok = write_file(at, "made by nngen; may be replaced by it\n", 37);
   }
+  if (ok && finish)
+    finish(fresh);
   if (ok) {
     bool had = !rename(dir, old);
     at = dir;

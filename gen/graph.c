@@ -233,6 +233,13 @@ void attr_set_floats(Node *n, const char *name, int count, const double *v) {
   a->floats = memcpy(mem_array((size_t)count + 1, sizeof *v), v, (size_t)count * sizeof *v);
 }
 
+void attr_set_ints(Node *n, const char *name, int count, const int64_t *v) {
+  Attr *a = attr_make(n, name);
+  a->type = ATTR_INTS;
+  a->n = count;
+  a->ints = memcpy(mem_array((size_t)count + 1, sizeof *v), v, (size_t)count * sizeof *v);
+}
+
 static void broken(const Graph *g, const Node *n, const char *what) {
   fprintf(stderr, "nngen: internal error: graph of %s, node %s (%s): %s\n", diag_text(g->file), n ? diag_text(n->name) : "-",
           n ? diag_text(n->op_type) : "-", what);

@@ -47,6 +47,7 @@ Kernel *hir_new(const char *name) {
   Kernel *k = mem_alloc(sizeof *k);
   k->name = name;
   k->cur_layer = -1;
+  k->steps = k->channels = 1;
   return k;
 }
 
@@ -185,7 +186,7 @@ static i128 mul_sat(i128 a, i128 b) {
 /* ---- builders ---- */
 
 int hir_in(Kernel *k, int index, i128 l, i128 h) {
-  if (index >= k->n_in)
+  if (index >= k->n_in + k->n_state)
     k->n_in = index + 1;
   return put(k, value(HIR_IN, -1, -1, -1, index, l, h));
 }
@@ -521,6 +522,8 @@ int hir_rebuild_value(Kernel *to, const HirValue *v, const int *map) {
 Kernel *hir_shell(const Kernel *from) {
   Kernel *to = hir_new(from->name);
   to->n_in = from->n_in;
+  to->n_state = from->n_state, to->n_states = from->n_states, to->state = from->state;
+  to->steps = from->steps, to->each_step = from->each_step, to->channels = from->channels;
   to->n_in_ports = from->n_in_ports, to->n_out_ports = from->n_out_ports;
   to->in_port = from->in_port, to->out_port = from->out_port;
   to->table = from->table, to->n_tables = to->cap_tables = from->n_tables;
@@ -534,7 +537,7 @@ Kernel *hir_shell(const Kernel *from) {
 
 uint8_t *hir_live(const Kernel *k) {
   uint8_t *live = mem_array((size_t)k->n + 1, 1);
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     live[k->out[i]] = 1;
   for (int i = k->n - 1; i >= 0; i--)
     if (live[i] || k->v[i].op == HIR_IN) {
@@ -554,9 +557,10 @@ void hir_rebuild_tail(Kernel *to, const Kernel *from, const int *map) {
       value[j] = l->value[j] >= 0 ? map[l->value[j]] : -1;
     l->value = value;
   }
-  to->n_out = to->cap_out = from->n_out;
-  to->out = mem_array((size_t)from->n_out + 1, sizeof *to->out);
-  for (int i = 0; i < from->n_out; i++)
+  to->n_out = from->n_out;
+  to->cap_out = hir_outs(from);
+  to->out = mem_array((size_t)to->cap_out + 1, sizeof *to->out);
+  for (int i = 0; i < to->cap_out; i++)
     to->out[i] = map[from->out[i]];
 }
 
@@ -595,15 +599,21 @@ void hir_check(const Kernel *k) {
       broken(k, i, "interval");
     if (v->op == HIR_LUT && (k->v[v->arg[0]].lo < 0 || k->v[v->arg[0]].hi >= k->table[v->imm].entries))
       broken(k, i, "table address");
-    if (v->op == HIR_IN && (v->imm < 0 || v->imm >= k->n_in))
+    if (v->op == HIR_IN && (v->imm < 0 || v->imm >= k->n_in + k->n_state))
       broken(k, i, "input number");
     for (int j = 0; j < op_text[v->op].args; j++)
       if (k->v[v->arg[j]].joined && ((v->op != HIR_ADD && v->op != HIR_SUB) || (k->n_stages && k->v[v->arg[j]].stage != v->stage)))
         broken(k, i, "three-input adder");
   }
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     if (k->out[i] < 0 || k->out[i] >= k->n)
       broken(k, k->out[i], "output");
+  for (int i = 0; i < k->n; i++) {
+    const HirValue *v = &k->v[i];
+    const HirValue *next = hir_is_state(k, v) ? &k->v[k->out[k->n_out + v->imm - k->n_in]] : v;
+    if (next->lo < v->lo || next->hi > v->hi)
+      broken(k, i, "state's next value");
+  }
 }
 
 void hir_check_overflow(const Kernel *k) {

@@ -5,6 +5,11 @@
  * A Kernel is a list of values in SSA order: an argument is always an earlier value. Each value carries the interval [lo, hi] that its
  * integer is proved to stay in; its width and signedness follow from that. An emitter prints; one that computes a value is a bug.
  * Tensor elements are integers that stand for integer * 2^-frac; frac lives beside the kernel (ports and layers), not in it.
+ *
+ * A recurrent kernel computes one token (a time step, or a sample of an endless signal) and keeps a state from one token of a channel to
+ * its next. State element s is read as IN number n_in + s and is left as out[n_out + s]; ports are for the data alone. Untimed, it is a
+ * loop over the tokens of one channel; in hardware the state lies in a memory with a word a channel, between the stages that read and write
+ * it.
  */
 #ifndef NNGEN_HIR_H
 #define NNGEN_HIR_H
@@ -57,6 +62,14 @@ typedef struct {
   int64_t zero;
 } HirPort;
 
+/* n elements of a recurrent kernel's state: numbers first .. first+n-1, the integers they start from. */
+typedef struct {
+  const char *name;
+  int first, n;
+  Format fmt;
+  int64_t *init;
+} HirState;
+
 /* One layer as the user knows it, for names, comments, traces and the report. */
 typedef struct {
   const char *name;   /* node name */
@@ -90,9 +103,15 @@ typedef struct {
   const Family *family; /* set by hir_pipeline; NULL before: generic */
   int n, cap;
   HirValue *v;
-  int n_in; /* IN elements */
+  int n_in; /* IN elements of the ports */
   int n_out, cap_out;
-  int *out; /* value of each output element */
+  int *out; /* value of each output element of the ports, then of each state element */
+  int n_state, n_states;
+  HirState *state;
+  int steps;                   /* tokens of a window, after which the state starts anew; 0: it is kept for ever. 1 without state */
+  bool each_step;              /* outputs count after every token, not only after a window's last */
+  int channels;                /* interleaved, token by token */
+  int read_stage, write_stage; /* of the state, set by hir_pipeline */
   int n_in_ports, n_out_ports;
   HirPort *in_port, *out_port;
   int n_tables, cap_tables;
@@ -111,7 +130,7 @@ typedef struct {
  * vanish. An interval wider than HIR_MAX_WIDTH bits is an error (EXIT_UNSUPPORTED, once) and gives 0. ---- */
 
 Kernel *hir_new(const char *name);
-int hir_in(Kernel *k, int index, i128 lo, i128 hi);
+int hir_in(Kernel *k, int index, i128 lo, i128 hi); /* a state element when index >= n_in, which must be final then */
 int hir_const(Kernel *k, i128 v);
 int hir_add(Kernel *k, int a, int b, int shift); /* imm as in hir.def */
 int hir_sub(Kernel *k, int a, int b, int shift);
@@ -132,6 +151,35 @@ int hir_quant(Kernel *k, int a, int drop, i128 lo, i128 hi, Round round, Overflo
 /* A tighter interval for value v, proved by the caller from knowledge the builder lacks (e.g. an affine form). Must lie within the present
  * one. */
 void hir_narrow(Kernel *k, int v, i128 lo, i128 hi);
+
+/* Elements of Kernel.out. */
+static inline int hir_outs(const Kernel *k) {
+  return k->n_out + k->n_state;
+}
+/* Whether a value is an element of the state as the last token left it. */
+static inline bool hir_is_state(const Kernel *k, const HirValue *v) {
+  return v->op == HIR_IN && v->imm >= k->n_in;
+}
+/* Whether outputs count after a channel's token number i, from 0. */
+static inline bool hir_due(const Kernel *k, size_t i) {
+  return k->steps == 0 || k->each_step || (i + 1) % (size_t)k->steps == 0;
+}
+/* Cycles from one token of a channel to its next at least, so that the state has been written (1 without state), and from one token to the
+ * next when all channels take turns. Of a pipelined kernel. */
+static inline int hir_loop(const Kernel *k) {
+  return k->n_state ? k->write_stage - k->read_stage + 1 : 1;
+}
+static inline int hir_interval_cycles(const Kernel *k) {
+  return (hir_loop(k) + k->channels - 1) / k->channels;
+}
+
+/* Of one channel's state. */
+static inline int hir_state_bits(const Kernel *k) {
+  int bits = 0;
+  for (int i = 0; i < k->n_states; i++)
+    bits += k->state[i].n * k->state[i].fmt.W;
+  return bits;
+}
 
 /* Bits of an integer in [lo, hi]: two's complement when lo < 0, else unsigned (>= 1). */
 int hir_width_of(i128 lo, i128 hi);
@@ -207,8 +255,10 @@ typedef struct {
   uint64_t *wrapped;   /* per site */
 } HirCounts;
 
-/* Evaluates n samples. in: n * n_in raw integers; out: n * n_out. Where `trace` is not NULL it is called for each sample with all
- * value integers (val[i] of value i). counts may be NULL (its arrays are added to). An input outside its interval is a caller's bug. */
+/* Evaluates n samples. in: n * n_in raw integers; out: n * n_out. They are the tokens of one channel, the first one after a reset, when the
+ * kernel is recurrent. Where `trace` is not NULL it is called for each sample with the
+ * integers of all values that layers and outputs name (val[i] of value i). counts may be NULL (its arrays are added to). An input outside
+ * its interval is a caller's bug. */
 void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts,
               void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx);
 
@@ -233,6 +283,8 @@ typedef struct {
 /* Of one layer, or of the whole kernel (layer = -1). adder_bits: for each add or subtract its result width less the low bits
  * that pass through unchanged. */
 HirCost hir_cost(const Kernel *k, int layer);
+/* Of the whole kernel, then of each layer. */
+const HirCost *hir_costs(const Kernel *k);
 /* hir_cells.c: the estimate behind it, of each value: 7-series LUTs, DSP48, 18 Kb block RAMs. */
 typedef struct {
   double luts;

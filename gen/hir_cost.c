@@ -46,6 +46,9 @@ HirCost hir_cost(const Kernel *k, int layer) {
         last_use[k->v[i].arg[j]] = k->v[i].stage;
   for (int i = 0; i < k->n_out; i++)
     last_use[k->out[i]] = k->n_stages; /* leaves registered */
+  for (int i = k->n_out; i < hir_outs(k); i++)
+    if (last_use[k->out[i]] < k->write_stage)
+      last_use[k->out[i]] = k->write_stage;
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
     bool adder = v->op == HIR_ADD || v->op == HIR_SUB || v->op == HIR_NEG;
@@ -68,9 +71,22 @@ HirCost hir_cost(const Kernel *k, int layer) {
     if (v->op == HIR_LUT)
       c.lut_entries_bits += (int64_t)k->table[v->imm].entries * hir_width(v);
     if (v->op != HIR_CONST)
-      c.reg_bits += (int64_t)(last_use[i] - v->stage + (v->op == HIR_IN)) * (hir_width(v) - (v->op == HIR_SHL ? v->imm : 0));
+      c.reg_bits +=
+          (int64_t)(last_use[i] - v->stage + (v->op == HIR_IN && !hir_is_state(k, v))) * (hir_width(v) - (v->op == HIR_SHL ? v->imm : 0));
+  }
+  if (layer < 0 && k->channels > 1) { /* distributed RAM: 64 words of 3 bits in 4 LUTs (RAM64M), 32 of 6 (RAM32M) */
+    int rows = k->channels <= 32 ? 1 : (k->channels + 63) / 64;
+    luts += hir_state_bits(k) * (k->channels <= 32 ? 4.0 / 6 : 4.0 / 3) * rows;
   }
   c.luts = llround(luts);
+  c.reg_bits += layer < 0 && k->channels == 1 ? hir_state_bits(k) : 0;
   c.ffs = c.reg_bits - in_brams + (layer < 0 ? k->n_stages + 1 : 0);
+  return c;
+}
+
+const HirCost *hir_costs(const Kernel *k) {
+  HirCost *c = mem_array((size_t)k->n_layers + 1, sizeof *c);
+  for (int i = -1; i < k->n_layers; i++)
+    c[i + 1] = hir_cost(k, i);
   return c;
 }

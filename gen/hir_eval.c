@@ -31,7 +31,7 @@ static void left_interval(const Kernel *k, int i) {
     T m = h - l, r = (a - l) & m;                                                                                                          \
     return r + l;                                                                                                                          \
   }                                                                                                                                        \
-  static void NAME(const Kernel *k, T *val, int n, const int64_t *in, HirCounts *counts) {                                                 \
+  static void NAME(const Kernel *k, T *val, int n, const int64_t *in, const int64_t *state, HirCounts *counts) {                           \
     for (int i = 0; i < k->n; i++) {                                                                                                       \
       const HirValue *v = &k->v[i];                                                                                                        \
       T *r = val + (size_t)i * BLOCK;                                                                                                      \
@@ -45,7 +45,10 @@ static void left_interval(const Kernel *k, int i) {
       uint64_t *wrap = counts && v->site >= 0 ? &counts->wrapped[v->site] : NULL;                                                          \
       switch (v->op) {                                                                                                                     \
       case HIR_IN:                                                                                                                         \
-        FOR r[s] = (T)in[(size_t)s * (size_t)k->n_in + (size_t)v->imm];                                                                    \
+        if (v->imm >= k->n_in)                                                                                                             \
+          r[0] = (T)state[v->imm - k->n_in];                                                                                               \
+        else                                                                                                                               \
+          FOR r[s] = (T)in[(size_t)s * (size_t)k->n_in + (size_t)v->imm];                                                                  \
         break;                                                                                                                             \
       case HIR_CONST:                                                                                                                      \
         FOR r[s] = (T)v->lo;                                                                                                               \
@@ -137,35 +140,67 @@ static bool narrow(const Kernel *k) {
   return true;
 }
 
+/* The values that a trace shows; how many. */
+static int shown_values(const Kernel *k, int *shown) {
+  uint8_t *named = mem_array((size_t)k->n + 1, 1);
+  int n = 0;
+  for (int i = 0; i < k->n_layers; i++)
+    for (int j = 0; j < k->layer[i].n; j++)
+      if (k->layer[i].value[j] >= 0)
+        named[k->layer[i].value[j]] = 1;
+  for (int i = 0; i < hir_outs(k); i++)
+    named[k->out[i]] = 1;
+  for (int i = 0; i < k->n; i++)
+    if (named[i])
+      shown[n++] = i;
+  return n;
+}
+
+static int64_t *initial_state(const Kernel *k, int64_t *state) {
+  for (int i = 0; i < k->n_states; i++)
+    memcpy(state + k->state[i].first, k->state[i].init, (size_t)k->state[i].n * sizeof *state);
+  return state;
+}
+
 void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts,
               void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx) {
   bool small = narrow(k);
+  size_t block = k->n_state ? 1 : BLOCK; /* a token needs the state that the one before it left */
   void *val = malloc(((size_t)k->n + 1) * BLOCK * (small ? sizeof(int64_t) : sizeof(i128)));
-  i128 *row = trace ? malloc(((size_t)k->n + 1) * sizeof *row) : NULL;
-  if (!val || (trace && !row)) {
+  i128 *row = malloc(((size_t)k->n + 1) * sizeof *row);
+  int *shown = trace ? mem_array((size_t)k->n + 1, sizeof *shown) : NULL, n_shown = trace ? shown_values(k, shown) : 0;
+  int64_t *state = malloc(((size_t)k->n_state + 1) * sizeof *state);
+  if (!val || !row || !state) {
     diag_error(EXIT_FILES, NULL, "out of memory evaluating %d values", k->n);
-    free(val);
-    free(row);
-    return;
+    n = 0;
   }
-  for (size_t at = 0; at < n; at += BLOCK) {
-    int count = n - at < BLOCK ? (int)(n - at) : BLOCK;
+  for (size_t at = 0; at < n; at += block) {
+    int count = n - at < block ? (int)(n - at) : (int)block;
+    if (at == 0 || (k->n_state && k->steps && at % (size_t)k->steps == 0))
+      initial_state(k, state);
     if (small)
-      eval64(k, val, count, in + at * (size_t)k->n_in, counts);
+      eval64(k, val, count, in + at * (size_t)k->n_in, state, counts);
     else
-      eval128(k, val, count, in + at * (size_t)k->n_in, counts);
+      eval128(k, val, count, in + at * (size_t)k->n_in, state, counts);
     for (int s = 0; s < count; s++) {
-      for (int j = 0; j < k->n_out; j++) {
+      for (int j = 0; j < hir_outs(k); j++) {
         size_t p = (size_t)k->out[j] * BLOCK + (size_t)s;
-        out[(at + (size_t)s) * (size_t)k->n_out + (size_t)j] = small ? ((int64_t *)val)[p] : (int64_t)((i128 *)val)[p];
+        int64_t v = small ? ((int64_t *)val)[p] : (int64_t)((i128 *)val)[p];
+        if (j < k->n_out)
+          out[(at + (size_t)s) * (size_t)k->n_out + (size_t)j] = v;
+        else
+          state[j - k->n_out] = v;
       }
       if (!trace)
         continue;
-      for (int i = 0; i < k->n; i++)
-        row[i] = small ? ((int64_t *)val)[(size_t)i * BLOCK + (size_t)s] : ((i128 *)val)[(size_t)i * BLOCK + (size_t)s];
+      for (int j = 0; j < n_shown; j++) {
+        size_t p = (size_t)shown[j] * BLOCK + (size_t)s;
+        row[shown[j]] = small ? ((int64_t *)val)[p] : ((i128 *)val)[p];
+      }
       trace(ctx, at + (size_t)s, row);
     }
   }
+  free(state);
   free(row);
   free(val);
 }

@@ -284,7 +284,7 @@ static void emit(Normal *n, const McmResult *r, int outputs, int *y) {
     if (n->add[j])
       y[j] = t.neg != n->neg[j] ? hir_sub(k, y[j], v, 0) : hir_add(k, v, y[j], 0);
     else
-      y[j] = t.neg != n->neg[j] ? hir_neg(k, v) : v;
+      y[j] = t.neg != n->neg[j] ? hir_shl(k, hir_neg(k, value[t.node]), t.shift + n->shift[j]) : v;
   }
 }
 

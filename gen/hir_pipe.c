@@ -8,6 +8,10 @@
  * Saxe 1991, one boundary at a time).
  * That is done forwards from nothing, and by improving the soonest schedule, boundary after boundary; the better of both is taken: networks
  * with tables and maxima keep up to 20 % fewer registers by the second, sums by the first.
+ *
+ * A recurrent kernel reads its whole state in one stage and writes it in another. The stage of reading is the one from which the loop is
+ * shortest (with it the cycles between two tokens of a channel), and of these the earliest: what does not need the state is then computed
+ * before it.
  */
 #include "hir.h"
 #include "mincut.h"
@@ -48,6 +52,8 @@ double hir_delay(const Kernel *k, const HirValue *v) {
   case HIR_MIN:
   case HIR_MAX: /* against 0 the sign decides */
     return k->v[v->arg[1]].op == HIR_CONST && k->v[v->arg[1]].lo == 0 ? lut_ns : 2 * lut_ns + carry_ns + carry_bit_ns * (wa > wb ? wa : wb);
+  case HIR_IN:
+    return hir_is_state(k, v) ? (k->channels > 1 ? 2 : 1) * lut_ns : 0; /* memory, and the choice of the initial state */
   case HIR_CLAMP:
     return lut_ns + lut_ns * ceil(log2((double)wa + 1) / log2(6.0) / 2 + 0.5);
   case HIR_LUT:
@@ -65,17 +71,28 @@ typedef struct {
   double *time;  /* scratch */
   int *bits;     /* of its register */
   uint8_t *done; /* computed up to the last boundary */
+  uint8_t *next; /* is written into the state */
   int beyond;    /* values of later stages than this stay there */
 } Pipe;
+
+/* Inputs are there before stage 0, a state element in the stage that reads it. */
+static bool given(const Pipe *p, int i, int at) {
+  const HirValue *v = &p->k->v[i];
+  return v->op == HIR_CONST || (v->op == HIR_IN && (!hir_is_state(p->k, v) || p->k->read_stage <= at));
+}
+
+static double read_delay(const Pipe *p, int i) {
+  return hir_is_state(p->k, &p->k->v[i]) ? p->delay[i] : 0;
+}
 
 /* As soon as possible: sets stages; their number comes back. */
 static int soonest(Pipe *p) {
   Kernel *k = p->k;
-  int stages = 1;
+  int stages = k->read_stage + 1;
   for (int i = 0; i < k->n; i++) {
     HirValue *v = &k->v[i];
     double at = 0;
-    v->stage = 0;
+    v->stage = hir_is_state(k, v) ? k->read_stage : 0;
     for (int j = 0; j < 3; j++)
       if (v->arg[j] >= 0 && k->v[v->arg[j]].stage > v->stage)
         v->stage = k->v[v->arg[j]].stage;
@@ -87,14 +104,34 @@ static int soonest(Pipe *p) {
     p->time[i] = at + p->delay[i];
     stages = v->stage >= stages ? v->stage + 1 : stages;
   }
+  k->write_stage = k->read_stage;
+  for (int i = k->n_out; i < hir_outs(k); i++)
+    if (k->v[k->out[i]].stage > k->write_stage)
+      k->write_stage = k->v[k->out[i]].stage;
   return stages;
+}
+
+/* Sets read_stage; the number of stages comes back. */
+static int shortest_loop(Pipe *p) {
+  Kernel *k = p->k;
+  int stages = soonest(p), best = 0;
+  if (!k->n_state)
+    return stages;
+  int least = hir_loop(k), last = k->write_stage;
+  for (k->read_stage = 1; k->read_stage <= last; k->read_stage++) {
+    soonest(p);
+    if (hir_loop(k) < least)
+      least = hir_loop(k), best = k->read_stage;
+  }
+  k->read_stage = best;
+  return soonest(p);
 }
 
 /* As late as possible with that many stages: sets p->latest. time[] is the latest end within the stage. */
 static void find_latest(Pipe *p, int stages) {
   Kernel *k = p->k;
   for (int i = 0; i < k->n; i++)
-    p->latest[i] = stages - 1, p->time[i] = p->clock;
+    p->latest[i] = p->next[i] ? k->write_stage : stages - 1, p->time[i] = p->clock;
   for (int i = k->n - 1; i >= 0; i--) {
     const HirValue *v = &k->v[i];
     if (p->time[i] < p->delay[i] && p->time[i] < p->clock) /* no room before its reader: a stage earlier */
@@ -122,9 +159,13 @@ static void place_boundary(Pipe *p, int at, Cut *cut, int *node, uint8_t *side) 
       if (v->arg[j] >= 0 && !p->done[v->arg[j]]) {
         may[i] &= may[v->arg[j]];
         start = fmax(start, p->time[v->arg[j]]);
+      } else if (v->arg[j] >= 0 && k->read_stage == at) {
+        start = fmax(start, read_delay(p, v->arg[j]));
       }
     p->time[i] = start + p->delay[i];
     may[i] = p->done[i] || (may[i] && v->stage <= p->beyond && (start == 0 || p->time[i] <= p->clock));
+    if (hir_is_state(k, v))
+      may[i] = p->done[i];
     node[i] = node[n + i] = -1;
   }
   /* nodes: what may move; what is done but read by one of those needs only its register's node */
@@ -137,7 +178,8 @@ static void place_boundary(Pipe *p, int at, Cut *cut, int *node, uint8_t *side) 
       if (a >= 0 && node[a] >= 0 && node[i] != CUT_SOURCE && node[n + a] < 0)
         node[n + a] = nodes++;
     }
-  for (int i = 0; i < k->n_out; i++)
+  int carried = at < k->write_stage ? hir_outs(k) : k->n_out;
+  for (int i = 0; i < carried; i++)
     if (node[k->out[i]] >= 0 && node[n + k->out[i]] < 0)
       node[n + k->out[i]] = nodes++;
   cut_begin(cut, nodes);
@@ -153,7 +195,7 @@ static void place_boundary(Pipe *p, int at, Cut *cut, int *node, uint8_t *side) 
       if (to != CUT_SINK && node[a] != CUT_SOURCE)
         cut_edge(cut, to, node[a], CUT_INF); /* arguments come along */
     }
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < carried; i++)
     if (node[k->out[i]] >= 0)
       cut_edge(cut, node[n + k->out[i]], CUT_SINK, CUT_INF);
   cut_solve(cut, side);
@@ -177,6 +219,9 @@ static int64_t registers(const Pipe *p) {
     for (int j = 0; j < 3; j++)
       if (k->v[i].arg[j] >= 0 && last[k->v[i].arg[j]] < k->v[i].stage)
         last[k->v[i].arg[j]] = k->v[i].stage;
+  for (int i = k->n_out; i < hir_outs(k); i++)
+    if (last[k->out[i]] < k->write_stage)
+      last[k->out[i]] = k->write_stage;
   for (int i = 0; i < k->n_out; i++)
     last[k->out[i]] = k->n_stages;
   for (int i = 0; i < k->n; i++)
@@ -195,8 +240,9 @@ static void recut(Pipe *p, int at, Cut *cut, int *node, uint8_t *side) {
   for (int i = k->n - 1; i >= 0; i--) {
     const HirValue *v = &k->v[i];
     p->time[i] += p->delay[i];
-    p->latest[i] = v->stage < at || (p->time[i] > p->clock && p->time[i] > p->delay[i]) ? at : at + 1;
-    p->done[i] = v->stage < at || v->op == HIR_IN || v->op == HIR_CONST;
+    p->latest[i] =
+        v->stage < at || (p->time[i] > p->clock && p->time[i] > p->delay[i]) || (p->next[i] && at >= k->write_stage) ? at : at + 1;
+    p->done[i] = v->stage < at || given(p, i, at);
     for (int j = 0; j < 3; j++)
       if (v->arg[j] >= 0 && v->stage <= at + 1)
         p->time[v->arg[j]] = fmax(p->time[v->arg[j]], p->time[i]);
@@ -232,14 +278,18 @@ void hir_pipeline(Kernel *k, double clock_ns, const Family *f) {
             .latest = mem_array(n, sizeof(int)),
             .time = mem_array(n, sizeof(double)),
             .bits = mem_array(n, sizeof(int)),
-            .done = mem_array(n, 1)};
+            .done = mem_array(n, 1),
+            .next = mem_array(n, 1)};
+  k->read_stage = k->write_stage = 0;
+  for (int i = k->n_out; i < hir_outs(k); i++)
+    p.next[k->out[i]] = 1;
   for (int i = 0; i < k->n; i++) {
     p.delay[i] = fmin(hir_delay(k, &k->v[i]), clock_ns);
     /* the zeros of a shift are not stored */
     p.bits[i] = hir_width(&k->v[i]) - (k->v[i].op == HIR_SHL ? k->v[i].imm : 0);
     p.bits[i] = k->v[i].joined ? CUT_INF >> 8 : p.bits[i] < 1 ? 1 : p.bits[i]; /* a three-input adder is never cut in two */
   }
-  p.beyond = k->n_stages = soonest(&p);
+  p.beyond = k->n_stages = shortest_loop(&p);
   find_latest(&p, k->n_stages);
   Cut cut = {0};
   int *node = malloc(2 * n * sizeof *node + n);
@@ -247,15 +297,16 @@ void hir_pipeline(Kernel *k, double clock_ns, const Family *f) {
   if (!node || !side) {
     diag_error(EXIT_FILES, NULL, "out of memory");
   } else {
-    for (int i = 0; i < k->n; i++)
-      p.done[i] = k->v[i].op == HIR_IN || k->v[i].op == HIR_CONST;
-    for (int at = 0; at < k->n_stages - 1; at++)
+    for (int at = 0; at < k->n_stages - 1; at++) {
+      for (int i = 0; i < k->n; i++)
+        p.done[i] |= given(&p, i, at);
       place_boundary(&p, at, &cut, node, side);
+    }
     for (int i = 0; i < k->n; i++)
-      if (!p.done[i])
+      if (k->v[i].op == HIR_IN)
+        k->v[i].stage = hir_is_state(k, &k->v[i]) ? k->read_stage : 0;
+      else if (!p.done[i])
         k->v[i].stage = k->n_stages - 1;
-      else if (k->v[i].op == HIR_IN)
-        k->v[i].stage = 0;
     improve(&p, &cut, node, side);
     int64_t least = registers(&p);
     int *stage = mem_array(n, sizeof *stage);

@@ -93,7 +93,7 @@ Kernel *hir_round(const Kernel *from) {
     for (int j = 0; j < 3; j++)
       if (from->v[i].arg[j] >= 0)
         r.uses[from->v[i].arg[j]]++;
-  for (int i = 0; i < from->n_out; i++)
+  for (int i = 0; i < hir_outs(from); i++)
     r.uses[from->out[i]]++;
   for (int i = 0; i < from->n; i++)
     if (from->v[i].op == HIR_QUANT && from->v[i].round == ROUND_RND && from->v[i].imm > 0 && from->v[i].imm < 100)

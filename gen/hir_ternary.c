@@ -21,7 +21,7 @@ void hir_ternary(Kernel *k) {
     for (int j = 0; j < 3; j++)
       if (k->v[i].arg[j] >= 0)
         uses[k->v[i].arg[j]]++;
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     uses[k->out[i]]++;
   for (int i = 0; i < k->n; i++) {
     int best = -1;

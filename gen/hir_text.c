@@ -4,6 +4,7 @@
  *
  *   hir 1 TOP
  *   input "name" FIRST N W I s|u RANK DIM...          output the same
+ *   state "name" FIRST N W I s|u INIT...              recurrent kernels: then also `steps N`, `each_step`, `channels N` where they differ
  *   table NAME ENTRIES "text" WORD...
  *   layer "name" "op" "tensor" W I s|u N vNUMBER/FRAC/OFFSET...
  *   site LAYER 0|1 "name"
@@ -80,6 +81,21 @@ void hir_print(const Kernel *k, FILE *f) {
     print_port(f, "input", &k->in_port[i]);
   for (int i = 0; i < k->n_out_ports; i++)
     print_port(f, "output", &k->out_port[i]);
+  for (int i = 0; i < k->n_states; i++) {
+    const HirState *s = &k->state[i];
+    fputs("state ", f);
+    quoted(f, s->name);
+    fprintf(f, " %d %d %d %d %c", s->first, s->n, s->fmt.W, s->fmt.I, s->fmt.is_signed ? 's' : 'u');
+    for (int j = 0; j < s->n; j++)
+      fprintf(f, " %lld", (long long)s->init[j]);
+    fputc('\n', f);
+  }
+  if (k->steps != 1)
+    fprintf(f, "steps %d\n", k->steps);
+  if (k->each_step)
+    fputs("each_step\n", f);
+  if (k->channels != 1)
+    fprintf(f, "channels %d\n", k->channels);
   for (int i = 0; i < k->n_tables; i++) {
     fprintf(f, "table %s %d ", k->table[i].name, k->table[i].entries);
     quoted(f, k->table[i].text);
@@ -97,7 +113,7 @@ void hir_print(const Kernel *k, FILE *f) {
   for (int i = 0; i < k->n; i++)
     print_value(f, i, &k->v[i]);
   fputs("out", f);
-  for (int i = 0; i < k->n_out; i++)
+  for (int i = 0; i < hir_outs(k); i++)
     fprintf(f, " v%d", k->out[i]);
   fputc('\n', f);
 }
@@ -212,6 +228,18 @@ static HirPort port(Reader *r) {
   return p;
 }
 
+/* After the inputs. */
+static void read_state(Reader *r, Kernel *k, int *cap) {
+  k->state = mem_grow(k->state, k->n_states, cap, sizeof *k->state);
+  HirState *s = &k->state[k->n_states++];
+  *s = (HirState){.name = text(r), .first = small(r, k->n_state, k->n_state), .n = small(r, 1, 1 << 24)};
+  s->fmt = format(r);
+  s->init = mem_array((size_t)s->n, sizeof *s->init);
+  for (int i = 0; i < s->n && !r->bad; i++)
+    s->init[i] = (int64_t)number(r);
+  k->n_state += s->n;
+}
+
 static void read_table(Reader *r, Kernel *k) {
   const char *name = word(r);
   int n = small(r, 1, 1 << 20);
@@ -287,7 +315,7 @@ static void read_value(Reader *r, Kernel *k) {
       complain(r, "unknown key");
   }
   if (v.op == HIR_IN && v.imm >= k->n_in)
-    k->n_in = v.imm + 1;
+    k->n_in = v.imm + 1; /* state elements are told apart at the end */
   if (v.op == HIR_LUT && (v.imm < 0 || v.imm >= k->n_tables || k->v[v.arg[0]].lo < 0 || k->v[v.arg[0]].hi >= k->table[v.imm].entries))
     complain(r, "no such table, or its address can leave it");
   if (v.lo > v.hi || hir_width(&v) > HIR_MAX_WIDTH)
@@ -309,6 +337,24 @@ static void prove(Reader *r, Kernel *k) {
     }
 }
 
+/* What is stored is what is read: values and initial values lie in the interval of the IN. */
+static void check_state(Reader *r, const Kernel *k) {
+  for (int i = 0; i < k->n && !r->bad; i++) {
+    const HirValue *v = &k->v[i];
+    if (!hir_is_state(k, v))
+      continue;
+    int e = v->imm - k->n_in;
+    const HirState *s = k->state;
+    while (e >= s->first + s->n)
+      s++;
+    const HirValue *next = &k->v[k->out[k->n_out + e]];
+    i128 least = s->fmt.is_signed ? -((i128)1 << (s->fmt.W - 1)) : 0, init = s->init[e - s->first];
+    if (v->lo < least || v->hi > least + (((i128)1 << s->fmt.W) - 1) || next->lo < v->lo || next->hi > v->hi || init < v->lo ||
+        init > v->hi)
+      complain(r, mem_printf("value v%d: the state's format, its first or its next value do not fit its interval", i));
+  }
+}
+
 Kernel *hir_parse(const char *file, const char *source) {
   Reader r = {.p = source, .line = 1};
   Kernel *k = hir_new("top");
@@ -319,7 +365,7 @@ Kernel *hir_parse(const char *file, const char *source) {
   }
   k->name = ident(word(&r));
   int n_in = 0, n_out = 0;
-  int cap_in = 0, cap_out = 0;
+  int cap_in = 0, cap_out = 0, cap_state = 0, outs_given = 0;
   bool done = false;
   while (*r.p && !r.bad && !done) {
     blanks(&r);
@@ -334,6 +380,14 @@ Kernel *hir_parse(const char *file, const char *source) {
     } else if (word_is(&r, "output")) {
       k->out_port = mem_grow(k->out_port, n_out, &cap_out, sizeof *k->out_port);
       k->out_port[n_out++] = port(&r);
+    } else if (word_is(&r, "state")) {
+      read_state(&r, k, &cap_state);
+    } else if (word_is(&r, "steps")) {
+      k->steps = small(&r, 0, 1 << 24);
+    } else if (word_is(&r, "each_step")) {
+      k->each_step = true;
+    } else if (word_is(&r, "channels")) {
+      k->channels = small(&r, 1, 1 << 16);
     } else if (word_is(&r, "table")) {
       read_table(&r, k);
     } else if (word_is(&r, "layer")) {
@@ -345,8 +399,8 @@ Kernel *hir_parse(const char *file, const char *source) {
       k->site[k->n_sites++].name = text(&r);
     } else if (word_is(&r, "out")) {
       for (blanks(&r); *r.p == 'v' && !r.bad; blanks(&r)) {
-        k->out = mem_grow(k->out, k->n_out, &k->cap_out, sizeof *k->out);
-        k->out[k->n_out++] = value_ref(&r, k->n);
+        k->out = mem_grow(k->out, outs_given, &k->cap_out, sizeof *k->out);
+        k->out[outs_given++] = value_ref(&r, k->n);
       }
       done = true;
     } else if (*r.p == 'v') {
@@ -360,9 +414,12 @@ Kernel *hir_parse(const char *file, const char *source) {
   int ins = 0;
   for (int i = 0; i < n_in && !r.bad; i++)
     ins = k->in_port[i].first + k->in_port[i].n > ins ? k->in_port[i].first + k->in_port[i].n : ins;
-  if (!r.bad && n_in && k->n_in > ins)
+  if (!r.bad && n_in && k->n_in > ins + k->n_state)
     complain(&r, "an input that no port has");
   k->n_in = ins;
+  if (!r.bad && outs_given < k->n_state)
+    complain(&r, "outputs are missing: the state's next values");
+  k->n_out = r.bad ? 0 : outs_given - k->n_state;
   int outs = 0;
   for (int i = 0; i < n_out && !r.bad; i++) {
     outs = k->out_port[i].first + k->out_port[i].n > outs ? k->out_port[i].first + k->out_port[i].n : outs;
@@ -377,6 +434,7 @@ Kernel *hir_parse(const char *file, const char *source) {
         complain(&r, "layer names a value that is not there");
   if (!r.bad && (!done || !n_in || !n_out))
     complain(&r, "input, output or out is missing");
+  check_state(&r, k);
   if (!r.bad)
     prove(&r, k);
   return r.bad ? NULL : k;

@@ -182,7 +182,7 @@ static void begin_layer(Lower *l, const Node *n) {
   k->layer[k->cur_layer] = (HirLayer){.name = n->name, .op = n->op_type};
   l->node = n;
   l->site = -1;
-  l->lc = config_for(l->config, n->name);
+  l->lc = config_of(l->config, n);
   l->round = l->lc.has_round ? l->lc.round : l->o->round;
   l->overflow = l->lc.has_overflow ? l->lc.overflow : l->o->overflow;
 }
@@ -196,9 +196,9 @@ static HirPort make_port(const Tensor *t, int first) {
 
 static void lower_inputs(Lower *l) {
   Kernel *k = l->k;
-  k->n_in_ports = l->g->n_in;
-  k->in_port = mem_array((size_t)l->g->n_in + 1, sizeof *k->in_port);
-  for (int i = 0, first = 0; i < l->g->n_in; i++) {
+  k->n_in_ports = graph_ins(l->g);
+  k->in_port = mem_array((size_t)k->n_in_ports + 1, sizeof *k->in_port);
+  for (int i = 0, first = 0; i < k->n_in_ports; i++) {
     const Tensor *t = l->g->in[i];
     k->in_port[i] = make_port(t, first);
     Num *num = lower_out(l, t);
@@ -208,12 +208,39 @@ static void lower_inputs(Lower *l) {
   }
 }
 
+/* After the inputs. A state is read and written in its tensor's format. */
+static void lower_states(Lower *l) {
+  Kernel *k = l->k;
+  const Graph *g = l->g;
+  if (!g->n_states)
+    return;
+  k->steps = g->steps;
+  k->each_step = g->each_step;
+  k->channels = l->o->channels;
+  k->state = mem_array((size_t)g->n_states, sizeof *k->state);
+  for (int i = 0; i < g->n_states; i++) {
+    const Tensor *t = g->in[graph_ins(g) + i], *init = g->state_init[i];
+    HirState *s = &k->state[k->n_states++];
+    *s = (HirState){.name = t->name, .first = k->n_state, .n = (int)tensor_count(t), .fmt = t->fmt};
+    s->init = mem_array((size_t)s->n, sizeof *s->init);
+    k->n_state += s->n;
+    Num *num = lower_out(l, t);
+    for (int j = 0; j < s->n; j++) {
+      bool fits = true;
+      s->init[j] = quant_const(init->value[j], t->fmt, l->round, l->overflow, &fits);
+      if (!fits)
+        diag_warn(NULL, "initial state '%s'[%d] is %g, which %s does not hold", diag_text(t->name), j, init->value[j], format_text(t->fmt));
+      num[j] = (Num){hir_in(k, k->n_in + s->first + j, format_min(t->fmt), format_max(t->fmt)), t->fmt.W - t->fmt.I};
+    }
+  }
+}
+
 /* An output leaves in its own format; one that merely passes elements on (a Reshape of an input, say) takes the widest of theirs. */
 static void lower_outputs(Lower *l) {
   Kernel *k = l->k;
-  k->n_out_ports = l->g->n_out;
-  k->out_port = mem_array((size_t)l->g->n_out + 1, sizeof *k->out_port);
-  for (int i = 0; i < l->g->n_out; i++) {
+  k->n_out_ports = graph_outs(l->g);
+  k->out_port = mem_array((size_t)k->n_out_ports + 1, sizeof *k->out_port);
+  for (int i = 0; i < k->n_out_ports; i++) {
     const Tensor *t = l->g->out[i];
     const Num *num = lower_in(l, t);
     HirPort *p = &k->out_port[i];
@@ -241,13 +268,22 @@ static void lower_outputs(Lower *l) {
       k->out[k->n_out++] = num_align(l, num[j], p->fmt.W - p->fmt.I);
     }
   }
+  for (int i = 0, at = k->n_out; i < k->n_states; i++) {
+    const Num *num = lower_in(l, l->g->out[k->n_out_ports + i]);
+    for (int j = 0; j < k->state[i].n; j++, at++) {
+      k->out = mem_grow(k->out, at, &k->cap_out, sizeof *k->out);
+      k->out[at] = num_align(l, num[j], k->state[i].fmt.W - k->state[i].fmt.I);
+    }
+  }
 }
 
 static Kernel *lower_with(const Graph *g, const Options *o, const Config *config, DspPlan *dsp) {
   Lower low = {.g = g, .o = o, .config = config, .k = hir_new(o->top), .dsp = dsp, .round = o->round, .overflow = o->overflow, .site = -1};
   Lower *l = &low;
   l->num = mem_array((size_t)g->n_tensors + 1, sizeof *l->num);
+  l->shared_by = mem_array((size_t)g->n_tensors + 1, sizeof(SharedMcm *));
   lower_inputs(l);
+  lower_states(l);
   for (int i = 0; i < g->n_nodes && !lower_too_large(l); i++) {
     const Node *n = g->node[i];
     const OpInfo *op = &op_info[n->op];

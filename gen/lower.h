@@ -46,7 +46,8 @@ struct Lower {
   int site;    /* -1 until something of this node may overflow */
   Ahead ahead; /* of a dense product */
   bool told_too_large;
-  SharedMcm *shared; /* of a convolution: adder graphs of its matrices, found once; NULL elsewhere */
+  SharedMcm *shared;     /* of a convolution, or of weights that several nodes read: adder graphs, found once; NULL elsewhere */
+  SharedMcm **shared_by; /* the latter, by tensor id; NULL before the first */
 };
 
 /* Elements of an input tensor; constants come quantised to the format that quant.c gave them. */

@@ -25,7 +25,7 @@ Ahead look_ahead(const Lower *l, const Tensor *t) {
   if (t->exact && graph_uses(l->g, t, &n) == 1 && n && n->op == OP_Relu)
     t = n->out[0];
   if (!t->exact) {
-    LayerConfig c = config_for(l->config, t->producer->name);
+    LayerConfig c = config_of(l->config, t->producer);
     a.rounds = (c.has_round ? c.round : l->o->round) == ROUND_RND;
     a.frac = t->fmt.W - t->fmt.I;
   }
@@ -100,6 +100,16 @@ static void run_time_product(Lower *l, int rows, int cols, const Num *x, const N
   }
 }
 
+/* Weights of several nodes, those of each step of a recurrent layer: one search for all. */
+static SharedMcm *shared_weights(Lower *l, const Tensor *a, const Tensor *b) {
+  const Tensor *w = b->value ? b : a;
+  if (!w->value || graph_uses(l->g, w, NULL) < 2)
+    return NULL;
+  if (!l->shared_by[w->id])
+    l->shared_by[w->id] = shared_new();
+  return l->shared_by[w->id];
+}
+
 /* y[m][n] = a[m][k] * b[k][n] + bias[m][n] (bias may be NULL); strides say how a and b lie in memory. */
 static void product(Lower *l, int M, int K, int N, const Num *a, int64_t a_row, int64_t a_col, bool a_const, const Num *b, int64_t b_row,
                     int64_t b_col, bool b_const, const Num *bias, Num *y) {
@@ -168,7 +178,9 @@ void lower_gemm(Lower *l, const Node *n) {
   }
   l->ahead = look_ahead(l, Y);
   bool late = C && !C->value; /* a bias that is no constant is added afterwards */
+  l->shared = shared_weights(l, A, B);
   product(l, M, K, N, a, ta ? 1 : K, ta ? M : 1, A->value, b, tb ? 1 : N, tb ? K : 1, B->value, late ? NULL : bias, y);
+  l->shared = NULL;
   for (int64_t e = 0; late && e < (int64_t)M * N; e++)
     y[e] = num_add(l, y[e], bias[e]);
   quant_all(l, Y);
@@ -180,6 +192,7 @@ void lower_matmul(Lower *l, const Node *n) {
   Num *y = lower_out(l, Y);
   int K = (int)A->dim[A->rank - 1], M = A->rank > 1 ? (int)A->dim[A->rank - 2] : 1, N = B->rank > 1 ? (int)B->dim[B->rank - 1] : 1;
   l->ahead = look_ahead(l, Y);
+  l->shared = shared_weights(l, A, B);
   int64_t batches = tensor_count(Y) / ((int64_t)M * N);
   /* leading dimensions broadcast: seen as tensors of matrices */
   Tensor head_a = *A, head_b = *B, head_y = *Y;
@@ -190,6 +203,7 @@ void lower_matmul(Lower *l, const Node *n) {
     int64_t ia = num_broadcast(&head_a, &head_y, i), ib = num_broadcast(&head_b, &head_y, i);
     product(l, M, K, N, a + ia * M * K, K, 1, A->value, b + ib * K * N, N, 1, B->value, NULL, y + i * M * N);
   }
+  l->shared = NULL;
   quant_all(l, Y);
 }
 

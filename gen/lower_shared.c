@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lower_shared.c - the adder graphs of a convolution: one matrix at many positions is searched once.
+ * lower_shared.c - the adder graphs of a convolution, or of a recurrent layer: one matrix at many positions or steps is searched once.
  *
  * A graph is found in a kernel of its own, on inputs of the full range of their width, and written again at each position through the
- * builders, which prove the intervals of the real inputs. Positions at the border lack rows: theirs are matrices of their own.
+ * builders, which prove the intervals of the real inputs. Positions at the border lack rows, as a first step does whose state is zero:
+ * theirs are matrices of their own.
  */
 #include "lower.h"
 

@@ -9,6 +9,7 @@
 #include "passes.h"
 #include "quant.h"
 #include "report.h"
+#include "report_html.h"
 #include "search.h"
 #include "lower.h"
 #include "verify.h"
@@ -49,8 +50,18 @@ static void refuse_what_is_missing(const Options *o) {
     diag_error(EXIT_UNSUPPORTED, NULL, "--mode=stream is not supported in this version; use --mode=parallel");
   if (o->reuse > 1)
     diag_error(EXIT_UNSUPPORTED, NULL, "--reuse above 1 is not supported in this version; every product has its own hardware");
-  if (o->channels > 1)
-    diag_error(EXIT_UNSUPPORTED, NULL, "--channels above 1 is not supported in this version");
+  if (o->target_loss >= 0 && (strcmp(o->recurrent, "unrolled") || o->n_states))
+    diag_error(EXIT_UNSUPPORTED, NULL,
+               "--target-loss of a network with a state is not supported in this version; it searches with --recurrent=unrolled");
+  if (o->n_states && !strcmp(o->recurrent, "iterative"))
+    diag_error(EXIT_USAGE, NULL, "--state keeps a state for ever, --recurrent=iterative starts anew with each window: give one of them");
+}
+
+/* Of the kernel's form. */
+static void refuse_form(const Kernel *k, const Options *o) {
+  if (k->n_state && (o->target & TARGET_HLS))
+    diag_error(EXIT_UNSUPPORTED, NULL,
+               "HLS C++ of a recurrent kernel is not supported in this version; use --target=vhdl, or --recurrent=unrolled");
 }
 
 /* ONNX file to float graph with static shapes. */
@@ -63,6 +74,8 @@ static Graph *front_end(const Options *o) {
   done(o, "upgrade", g, NULL);
   pass_infer_fold(g);
   done(o, "infer", g, NULL);
+  pass_roll(g);
+  done(o, "roll", g, NULL);
   pass_quantized(g);
   done(o, "quantized", g, NULL);
   pass_fuse(g);
@@ -72,16 +85,23 @@ static Graph *front_end(const Options *o) {
   done(o, "fold", g, NULL);
   pass_dead(g);
   pass_check_static(g);
+  done(o, "dead", g, NULL);
+  pass_state(g, o->n_states, o->states);
+  stop_on_errors();
+  if (!strcmp(o->recurrent, "unrolled"))
+    pass_unroll(g);
+  else
+    pass_step(g, !strcmp(o->recurrent, "stateful"));
   if (!o->info)
     pass_check_size(g, o->prune);
-  done(o, "dead", g, NULL);
+  done(o, "unroll", g, NULL);
   return g;
 }
 
 /* Options that choose weights and formats where a quantised network has its own. */
 static void refuse_for_quantised(const Graph *g, const Options *o) {
   for (int i = 0; i < g->n_nodes; i++)
-    if (g->node[i]->op == OP_Requantize && (o->target_loss >= 0 || o->merge >= 0 || o->prune >= 0)) {
+    if (g->node[i]->op == OP_Requantize && (o->target_loss >= 0 || o->merge >= 0 || o->prune >= 0 || o->prune_share > 0 || o->prune_of)) {
       diag_error(EXIT_UNSUPPORTED, g->node[i],
                  "the network comes quantised: its weights and formats are given, --target-loss, --merge and "
                  "--prune have nothing to choose");
@@ -96,6 +116,8 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   stop_on_errors();
   if (o->prune >= 0)
     pass_prune(g, o->prune);
+  if (o->prune_share > 0 || o->prune_of)
+    pass_prune_least(g, s, o->prune_share, o->prune_keep, o->prune_of);
   if (o->merge >= 0)
     pass_merge(g, o->merge);
   done(o, "prune", g, NULL);
@@ -117,6 +139,8 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
 
 /* What the emitters print: QUANT expanded, dead values gone, registers placed. A kernel read from a dump may be past the first two. */
 static Kernel *back(Kernel *k, const Options *o) {
+  refuse_form(k, o);
+  stop_on_errors();
   if (hir_has(k, HIR_QUANT)) {
     k = hir_expand(hir_round(k));
     hir_affine(k, false);
@@ -140,9 +164,10 @@ static void emit(const Design *d, const Samples *s, const Comparison *c) {
     emit_hls(d, &folder);
   emit_tb(d, &folder);
   emit_folder(d, &folder);
+  report_html(d, s, c, &folder);
   done(o, "emit", NULL, NULL);
   report_json(folder_add(&folder, "report.json"), d, s, c, n_times, times);
-  folder_write(&folder, o->out_dir, o->force);
+  folder_write(&folder, o->out_dir, o->force, o->plots ? report_draw : NULL);
   done(o, "write", NULL, NULL);
 }
 
@@ -193,6 +218,7 @@ int main(int argc, char **argv) {
   }
   d.vec = &vectors;
   done(&o, "vectors", NULL, NULL);
+  d.cost = hir_costs(d.k);
   emit(&d, samples, comparison);
   if (o.verify)
     verify(&d);

@@ -117,12 +117,14 @@ struct Tensor {
   DataType dtype;
   int rank; /* -1: not inferred yet */
   int64_t dim[MAX_RANK];
-  double *value;   /* constant elements; NULL: computed at run time */
-  double *rounded; /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
-  Node *producer;  /* NULL: graph input or constant */
-  Format fmt;      /* what the tensor is stored in; set by quant.c */
-  bool exact;      /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
-  bool whole;      /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */
+  double *value;    /* constant elements; NULL: computed at run time */
+  double *original; /* constant elements as the model has them, where value was changed since (pass_prune.c); NULL: value */
+  double *rounded;  /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
+  Node *producer;   /* NULL: graph input or constant */
+  Format fmt;       /* what the tensor is stored in; set by quant.c */
+  bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
+  int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
+  bool whole;       /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */
   double scale; /* set by quant.c, of a quantised graph input or output: the integer v stands for (v - zero) * scale; 0: fmt alone counts */
   int64_t zero;
 };
@@ -137,8 +139,10 @@ struct Node {
   Tensor **out; /* NULL: output left out */
   int n_attr;
   Attr *attr;
-  int n_chain;  /* Requantize: the nodes of one variable whose work it does first, in order (pass_chains.c) */
-  Node **chain; /* in each of them one input has no value: the running one */
+  const Node *layer; /* the recurrent node of the file that this is part of (pass_unroll); NULL: itself */
+  bool inner;        /* makes a value that the layer keeps to itself: neither its state nor its result */
+  int n_chain;       /* Requantize: the nodes of one variable whose work it does first, in order (pass_chains.c) */
+  Node **chain;      /* in each of them one input has no value: the running one */
 };
 
 struct Graph {
@@ -148,10 +152,17 @@ struct Graph {
   int opset;            /* default domain */
   int n_in, n_out;
   Tensor **in, **out; /* run-time inputs only (initializers listed as inputs are not here) */
+  /* After pass_step the graph is one time step; the last n_states inputs are what the last n_states outputs were a step before, at first
+   * state_init. */
+  int n_states;
+  Tensor **state_init;
+  int steps;      /* of a window, after which the states start anew; 0: never. 1 without states */
+  bool each_step; /* outputs count after each step, not only after a window's last */
   int n_nodes, cap_nodes;
   Node **node; /* topologically sorted */
   int n_tensors, cap_tensors;
   Tensor **tensor;
+  int n_ties; /* highest Tensor.tie */
 };
 
 /* ---- graph.c ---- */
@@ -180,6 +191,7 @@ void attr_set_int(Node *n, const char *name, int64_t v);
 void attr_set_float(Node *n, const char *name, double v);
 void attr_set_string(Node *n, const char *name, const char *v);
 void attr_set_floats(Node *n, const char *name, int count, const double *v);
+void attr_set_ints(Node *n, const char *name, int count, const int64_t *v);
 /* "float32", "int64", ...; "?" for what ONNX does not define. */
 const char *dtype_name(DataType t);
 bool dtype_is_float(DataType t);
@@ -205,6 +217,11 @@ typedef struct {
   int64_t value;
 } DimValue;
 
+/* Names of a graph input and output that are one state, from --state. */
+typedef struct {
+  const char *in, *out;
+} StatePair;
+
 /* Reads and checks a model file: wire scan (onnx_scan.h), protobuf-c under a memory budget, then a Graph in topological order. Symbolic or
  * missing dimensions get their --dim value, a leading one 1. NULL after diag_error (EXIT_FILES, EXIT_INVALID, EXIT_UNSUPPORTED). */
 Graph *onnx_read(const char *path, int n_dims, const DimValue *dims);
@@ -221,6 +238,8 @@ void pass_upgrade(Graph *g);
 /* Shape inference and constant folding in one sweep (shapes depend on folded values and the other way round). Nodes that change nothing are
  * taken out: Dropout, Identity, Reshape to the same shape, ... */
 void pass_infer_fold(Graph *g);
+/* A vanilla RNN that an exporter has unrolled becomes an RNN node again. Requires shapes. */
+void pass_roll(Graph *g);
 /* Networks quantised already, as integers: see pass_quantized.c. */
 void pass_quantized(Graph *g);
 /* What lies between a sum of integers and the next quantisation becomes part of that: see pass_chains.c. Run after pass_fold_affine. */
@@ -243,12 +262,29 @@ void pass_check_size(const Graph *g, double prune);
 void pass_fold_affine(Graph *g);
 /* Nodes and tensors that reach no output. */
 void pass_dead(Graph *g);
+/* The graph becomes what one time step computes, with the recurrent layers' states as its last inputs and outputs; forever: no window ends.
+ * A network without such a form: EXIT_UNSUPPORTED. */
+void pass_step(Graph *g, bool forever);
+/* RNN, GRU and LSTM become the operators they are made of, one cell (cell.h) a time step. */
+void pass_unroll(Graph *g);
 
 /* ---- float evaluator (eval.c): the float model that everything is compared with ---- */
 
 typedef struct Eval Eval;
 Eval *eval_new(const Graph *g);
-/* One sample: in = all graph inputs concatenated; afterwards eval_value(e, t) gives any tensor's elements. */
+/* Inputs and outputs that are no states. */
+static inline int graph_ins(const Graph *g) {
+  return g->n_in - g->n_states;
+}
+static inline int graph_outs(const Graph *g) {
+  return g->n_out - g->n_states;
+}
+/* Whether outputs count after step number `at` of steps that follow one another. */
+static inline bool graph_due(const Graph *g, size_t at) {
+  return !g->n_states || g->steps == 0 || g->each_step || (at + 1) % (size_t)g->steps == 0;
+}
+/* One sample: in = all graph inputs concatenated, without states; afterwards eval_value(e, t) gives any tensor's elements. States go on
+ * from call to call as the graph says. */
 void eval_run(Eval *e, const double *in);
 const double *eval_value(const Eval *e, const Tensor *t);
 

@@ -39,6 +39,7 @@ bool infer_conv(Graph *g, Node *n);
 bool infer_pool(Graph *g, Node *n);
 bool infer_resize(Graph *g, Node *n);
 bool infer_depth_space(Graph *g, Node *n);
+bool infer_recurrent(Graph *g, Node *n);
 bool infer_constant(Graph *g, Node *n);
 bool infer_shape(Graph *g, Node *n);
 bool infer_size(Graph *g, Node *n);
@@ -67,6 +68,7 @@ EvalFn eval_equal, eval_less, eval_greater, eval_less_equal, eval_greater_equal,
 EvalFn eval_copy, eval_cast, eval_transpose, eval_concat, eval_split, eval_slice, eval_pad, eval_expand, eval_tile, eval_gather;
 EvalFn eval_conv, eval_pool, eval_resize, eval_depth_to_space, eval_space_to_depth;
 EvalFn eval_quantize, eval_requantize, eval_scale;
+EvalFn eval_recurrent;
 
 /* ---- shared ---- */
 

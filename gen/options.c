@@ -12,7 +12,7 @@
 typedef struct {
   Options o;
   bool done;
-  int cap_dims;
+  int cap_dims, cap_states;
   const char *name; /* of the option being set, for messages */
 } Parse;
 
@@ -83,6 +83,19 @@ static void set_mode(Parse *p, const char *a) {
   choice(p, a, "parallel|stream|auto");
   p->o.mode = a;
 }
+static void set_recurrent(Parse *p, const char *a) {
+  choice(p, a, "unrolled|iterative|stateful");
+  p->o.recurrent = a;
+}
+static void set_state(Parse *p, const char *a) {
+  const char *eq = strchr(a, '=');
+  if (!eq || eq == a || !eq[1]) {
+    bad(p, a, "must be INPUT=OUTPUT");
+    return;
+  }
+  p->o.states = mem_grow(p->o.states, p->o.n_states, &p->cap_states, sizeof *p->o.states);
+  p->o.states[p->o.n_states++] = (StatePair){mem_strndup(a, (size_t)(eq - a)), eq + 1};
+}
 static void set_reuse(Parse *p, const char *a) {
   p->o.reuse = (int)whole(p, a, 1, 1 << 24);
 }
@@ -104,6 +117,9 @@ static void set_depth(Parse *p, const char *a) {
 static void set_dsp(Parse *p, const char *a) {
   p->o.dsp = !strcmp(a, "none") ? 0 : !strcmp(a, "auto") ? -1 : (int)whole(p, a, 0, 1000000);
 }
+static void set_plots(Parse *p, const char *a) {
+  p->o.plots = choice(p, a, "auto|none") == 0;
+}
 static void set_random_vectors(Parse *p, const char *a) {
   p->o.random_vectors = (size_t)whole(p, a, 0, 10000000);
 }
@@ -116,7 +132,17 @@ static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
 static void set_prune(Parse *p, const char *a) {
-  p->o.prune = real(p, a, 0, 1);
+  size_t n = strlen(a);
+  const char *colon = strchr(a, ':');
+  p->o.prune = -1, p->o.prune_share = 0, p->o.prune_of = 0;
+  if (colon) {
+    p->o.prune_of = (int)whole(p, colon + 1, 2, 1024);
+    p->o.prune_keep = (int)whole(p, mem_strndup(a, (size_t)(colon - a)), 1, p->o.prune_of);
+  } else if (n && a[n - 1] == '%') {
+    p->o.prune_share = real(p, mem_strndup(a, n - 1), 0, 100) / 100;
+  } else {
+    p->o.prune = real(p, a, 0, 1);
+  }
 }
 static void set_merge(Parse *p, const char *a) {
   p->o.merge = real(p, a, 0, 2);
@@ -159,7 +185,7 @@ static void set_diagnostics(Parse *p, const char *a) {
   diag_set_json(p->o.json = choice(p, a, "text|json") == 1);
 }
 static void set_dump(Parse *p, const char *a) {
-  choice(p, a, "read|upgrade|infer|quantized|fuse|fold|dead|prune|lower|expand|pipeline");
+  choice(p, a, "read|upgrade|infer|roll|quantized|fuse|fold|dead|unroll|prune|lower|expand|pipeline");
   p->o.dump = a;
 }
 static void set_verbose(Parse *p, const char *a) {
@@ -266,6 +292,24 @@ static void set_help(Parse *p, const char *a) {
   p->done = true;
 }
 
+/* Into Options.command: what another run needs to give the same. */
+static void record(Parse *p, const char *option, const char *arg) {
+  static const char *const left_out[] = {"-o",     "-q",     "-v",        "--force", "--float-out", "--diagnostics",
+                                         "--dump", "--info", "--compare", "--plots"},
+                           *const files[] = {"", "--data", "--labels", "--config"};
+  for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+    if (!strcmp(option, left_out[i]))
+      return;
+  for (size_t i = 0; arg && i < sizeof files / sizeof *files; i++)
+    if (!strcmp(option, files[i]))
+      arg = path_base(arg);
+  Buf b = {0};
+  buf_printf(&b, "%s %s%s", p->o.command ? p->o.command : "nngen", option, arg && *option ? "=" : "");
+  bool plain = !arg || !arg[strspn(arg, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+=,:/%@")];
+  buf_printf(&b, plain ? "%s" : "'%s'", arg ? arg : "");
+  p->o.command = b.s;
+}
+
 /* The option that argv[*at] names; its argument is after '=' or the next word. */
 static void parse_one(Parse *p, int argc, char **argv, int *at) {
   const char *word = argv[*at], *eq = strchr(word, '=');
@@ -289,7 +333,7 @@ static void parse_one(Parse *p, int argc, char **argv, int *at) {
     if (!table[i].arg && arg && table[i].set != set_help)
       diag_error(EXIT_USAGE, NULL, "%s takes no argument", p->name);
     else
-      table[i].set(p, arg);
+      table[i].set(p, arg), record(p, p->name, arg);
     return;
   }
   diag_error(EXIT_USAGE, NULL, "unknown option %s%s (see nngen --help)", diag_text(word),
@@ -303,6 +347,7 @@ Options options_parse(int argc, char **argv, bool *done) {
                    .round = ROUND_RND,
                    .overflow = OVERFLOW_SAT,
                    .mode = "auto",
+                   .recurrent = "unrolled",
                    .reuse = 1,
                    .channels = 1,
                    .clock_ns = 5,
@@ -312,6 +357,7 @@ Options options_parse(int argc, char **argv, bool *done) {
                    .depth = "auto",
                    .family = family_find("generic"),
                    .effort = 2,
+                   .plots = true,
                    .target_loss = -1,
                    .hls_mult = "adders",
                    .hls_io = "none"}};
@@ -322,7 +368,7 @@ Options options_parse(int argc, char **argv, bool *done) {
     else if (o->compare_a && !o->compare_b)
       o->compare_b = argv[i];
     else if (!o->model)
-      o->model = argv[i];
+      o->model = argv[i], record(&p, "", argv[i]);
     else
       diag_error(EXIT_USAGE, NULL, "one model at a time: what is %s?", diag_text(argv[i]));
   *done = p.done;

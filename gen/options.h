@@ -17,10 +17,15 @@ typedef struct {
   Round round;
   Overflow overflow;
   const char *config, *data, *labels;
-  const char *mode; /* parallel, stream, auto */
+  const char *mode;      /* parallel, stream, auto */
+  const char *recurrent; /* unrolled, iterative, stateful */
+  int n_states;
+  StatePair *states;
   int reuse, channels;
   double clock_ns;
-  double prune, merge; /* < 0: off */
+  double prune, merge;      /* < 0: off */
+  double prune_share;       /* --prune=P%: of each layer's weights; 0: off */
+  int prune_keep, prune_of; /* --prune=N:M; of = 0: off */
   int n_dims;
   DimValue *dims;
   const char *top; /* legal identifier; defaults to the file's name */
@@ -38,6 +43,8 @@ typedef struct {
   const char *hls_mult;  /* adders, tool */
   const char *hls_io;    /* none, axis, axilite */
   size_t random_vectors; /* beside the data */
+  bool plots;            /* report.html: gnuplot and graphviz, where installed */
+  const char *command;   /* the command line but for the output folder and what only changes messages; files without their folders */
 } Options;
 
 /* Parses argv. On a fault: diag_error(EXIT_USAGE). --help, --version, --list-ops print and set *done. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pass_prune.c - --prune and --merge. Requires: a folded graph. Changes the float model's weights on purpose: what follows is compared with
- * the original.
+ * pass_prune.c - --prune and --merge. Requires: a folded graph. What is built gets other weights; everything is still compared with
+ * the original ones, which are kept.
  */
 #include "options.h"
 #include "passes.h"
@@ -10,6 +10,14 @@
 static bool is_weight(const Node *n, int at) {
   const bool conv = n->op == OP_Conv || n->op == OP_ConvTranspose;
   return (n->op == OP_Gemm || n->op == OP_MatMul || conv) && at < 2 && n->in[at] && n->in[at]->value;
+}
+
+void keep_original(Tensor *t) {
+  size_t n = (size_t)tensor_count(t);
+  if (t->original)
+    return;
+  t->original = mem_array(n + 1, sizeof *t->original);
+  memcpy(t->original, t->value, n * sizeof *t->value);
 }
 
 /* Weights with |w| < t * max|w| of their tensor become 0. */
@@ -21,6 +29,7 @@ void pass_prune(Graph *g, double t) {
       Tensor *w = g->node[i]->in[j];
       int64_t count = tensor_count(w), cut = 0;
       double most = 0;
+      keep_original(w);
       for (int64_t e = 0; e < count; e++)
         most = fmax(most, fabs(w->value[e]));
       for (int64_t e = 0; e < count; e++)
@@ -60,6 +69,7 @@ void pass_merge(Graph *g, double t) {
       continue;
     int64_t outs = n->out[0]->dim[1], ins = tensor_count(n->in[1]) / outs, after = next->out[0]->dim[1], merged = 0;
     double *bias = n->in[2]->value;
+    keep_original(n->in[1]), keep_original(n->in[2]), keep_original(next->in[1]);
     bool *gone = mem_array((size_t)outs + 1, sizeof *gone);
     for (int64_t a = 0; a < outs; a++)
       for (int64_t b = a + 1; b < outs && !gone[a]; b++) {

@@ -112,6 +112,14 @@ static void upgrade_resize(Graph *g, Node *n) {
   attr_set_string(n, "nearest_mode", upsample ? "floor" : "simple");
 }
 
+/* Every node has a first output until pass_dead; here Y may be left out. */
+static void add_first_output(Graph *g, Node *n) {
+  if (n->n_out && !n->out[0]) {
+    n->out[0] = graph_tensor(g, mem_printf("%s.Y", n->name), DT_UNDEFINED);
+    n->out[0]->producer = n;
+  }
+}
+
 static void upgrade_node(Graph *g, Node *n) {
   switch (n->op) {
   case OP_Clip:
@@ -168,6 +176,11 @@ static void upgrade_node(Graph *g, Node *n) {
   case OP_Resize:
   case OP_Upsample:
     upgrade_resize(g, n);
+    break;
+  case OP_RNN:
+  case OP_GRU:
+  case OP_LSTM:
+    add_first_output(g, n);
     break;
   case OP_Erfc:
     upgrade_erfc(g, n);

@@ -125,24 +125,28 @@ static Format pick(const Options *o, bool given, Format f, double lo, double hi)
   return (Format){o->W, o->auto_I ? format_fit(o->W, lo, hi) : o->I, true};
 }
 
-/* Format of a constant that node n reads as operand number `at`. */
-static void assign_const(const Graph *g, const Options *o, const LayerConfig *c, const Node *n, int at) {
-  Tensor *t = n->in[at];
-  (void)g;
-  if (t->fmt.W || n->op == OP_Requantize || n->op == OP_Scale || n->op == OP_Offset)
-    return;
-  if (!is_float(t->dtype)) {
-    t->fmt = integer_format(t->dtype);
-    return;
+/* What tied tensors share, by number. */
+typedef struct {
+  double lo, hi;
+  Format fmt;    /* W = 0: all of them may stay exact */
+  bool is_given; /* fmt comes from --config */
+} Tie;
+
+static Tie *join_ranges(const Graph *g, const Samples *s) {
+  Tie *tie = mem_array((size_t)g->n_ties + 1, sizeof *tie);
+  for (int i = 0; i < g->n_tensors; i++) {
+    const Tensor *t = g->tensor[i];
+    Tie *of = &tie[t->tie];
+    for (int64_t e = 0; t->tie && t->value && e < tensor_count(t); e++)
+      of->lo = fmin(of->lo, t->value[e]), of->hi = fmax(of->hi, t->value[e]);
+    if (t->tie && !t->value)
+      of->lo = fmin(of->lo, s->lo[t->id]), of->hi = fmax(of->hi, s->hi[t->id]);
   }
-  double lo = 0, hi = 0;
-  int64_t count = tensor_count(t);
-  for (int64_t i = 0; i < count; i++)
-    lo = fmin(lo, t->value[i]), hi = fmax(hi, t->value[i]);
-  bool bias = ((n->op == OP_Gemm || n->op == OP_Conv || n->op == OP_ConvTranspose) && at == 2) ||
-              ((n->op == OP_Add || n->op == OP_Sub) && count > 0);
-  t->fmt = pick(o, bias ? c->has_bias : c->has_weight, bias ? c->bias : c->weight, lo, hi);
-  int64_t bad = 0;
+  return tie;
+}
+
+static void check_fits(const Options *o, const LayerConfig *c, const Node *n, const Tensor *t, double lo, double hi) {
+  int64_t bad = 0, count = tensor_count(t);
   Overflow overflow = c->has_overflow ? c->overflow : o->overflow;
   for (int64_t i = 0; i < count; i++) {
     bool fits = true;
@@ -159,7 +163,43 @@ static void assign_const(const Graph *g, const Options *o, const LayerConfig *c,
     diag_warn(n, "%s; they %s", text, overflow == OVERFLOW_WRAP ? "wrap" : "saturate");
 }
 
-static void assign_result(const Graph *g, const Options *o, const LayerConfig *c, const Node *n, Tensor *t, const Samples *s) {
+/* Format of a constant that node n reads as operand number `at`. */
+static void assign_const(const Options *o, const LayerConfig *c, const Node *n, int at, const Tie *tie) {
+  Tensor *t = n->in[at];
+  if (t->fmt.W || n->op == OP_Requantize || n->op == OP_Scale || n->op == OP_Offset)
+    return;
+  if (!is_float(t->dtype)) {
+    t->fmt = integer_format(t->dtype);
+    return;
+  }
+  double lo = 0, hi = 0;
+  int64_t count = tensor_count(t);
+  for (int64_t i = 0; i < count; i++)
+    lo = fmin(lo, t->value[i]), hi = fmax(hi, t->value[i]);
+  bool bias = ((n->op == OP_Gemm || n->op == OP_Conv || n->op == OP_ConvTranspose) && at == 2) ||
+              ((n->op == OP_Add || n->op == OP_Sub) && count > 0);
+  if (t->tie && tie[t->tie].fmt.W)
+    t->fmt = tie[t->tie].fmt;
+  else
+    t->fmt = pick(o, bias ? c->has_bias : c->has_weight, bias ? c->bias : c->weight, lo, hi);
+  check_fits(o, c, n, t, lo, hi);
+}
+
+/* Whether the elements of t come in a format, perhaps moved. */
+static bool is_stored(const Tensor *t) {
+  while (t->exact && t->producer && op_info[t->producer->op].kind == KIND_MOVE)
+    t = t->producer->in[0];
+  return t->value || t->fmt.W;
+}
+
+/* GRU's difference of two states, for a run-time product: exact it is but a bit wider. */
+static bool is_difference(const Graph *g, const Tensor *t) {
+  const Node *n = t->producer;
+  Node *only;
+  return n->op == OP_Sub && is_stored(n->in[0]) && is_stored(n->in[1]) && graph_uses(g, t, &only) == 1 && only && only->op == OP_Mul;
+}
+
+static void assign_result(const Graph *g, const Options *o, const LayerConfig *c, const Node *n, Tensor *t, const Samples *s, Tie *tie) {
   OpKind kind = op_info[n->op].kind;
   double lo, hi, factor;
   if (n->op == OP_Requantize) {
@@ -181,12 +221,29 @@ static void assign_result(const Graph *g, const Options *o, const LayerConfig *c
     t->exact = true;
   } else if (kind == KIND_MOVE || ((kind == KIND_LINEAR || kind == KIND_PWL || kind == KIND_FOLD) && consumer_drops_bits(g, t))) {
     t->exact = true;
+  } else if (is_difference(g, t)) {
+    t->exact = true;
   } else {
-    t->fmt = pick(o, c->has_result, c->result, s->lo[t->id], s->hi[t->id]);
+    Tie *of = t->tie ? &tie[t->tie] : NULL;
+    t->fmt = pick(o, c->has_result, c->result, of ? of->lo : s->lo[t->id], of ? of->hi : s->hi[t->id]);
+    if (of && (!of->fmt.W || (c->has_result && !of->is_given)))
+      of->fmt = t->fmt, of->is_given = c->has_result;
+  }
+}
+
+/* One that needs a format gives it to all that are tied to it. */
+static void share_formats(Graph *g, const Tie *tie) {
+  for (int i = 0; i < g->n_tensors; i++) {
+    Tensor *t = g->tensor[i];
+    if (!t->tie || t->value || !tie[t->tie].fmt.W)
+      continue;
+    t->fmt = tie[t->tie].fmt;
+    t->exact = false;
   }
 }
 
 void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s) {
+  Tie *tie = join_ranges(g, s);
   for (int i = 0; i < g->n_in; i++) {
     Tensor *t = g->in[i];
     LayerConfig lc = config_for(c, t->name);
@@ -200,15 +257,18 @@ void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s)
     }
     t->fmt = is_float(t->dtype) ? pick(o, lc.has_result, lc.result, s->lo[t->id], s->hi[t->id]) : integer_format(t->dtype);
   }
-  for (int i = 0; i < g->n_nodes; i++) {
-    Node *n = g->node[i];
-    LayerConfig lc = config_for(c, n->name);
-    for (int j = 0; j < n->n_in; j++)
-      if (n->in[j] && n->in[j]->value)
-        assign_const(g, o, &lc, n, j);
-    for (int j = 0; j < n->n_out; j++)
-      if (n->out[j])
-        assign_result(g, o, &lc, n, n->out[j], s);
+  for (int late = 0; late < 2; late++) { /* constants that are tied to results come last */
+    for (int i = 0; i < g->n_nodes; i++) {
+      Node *n = g->node[i];
+      LayerConfig lc = config_of(c, n);
+      for (int j = 0; j < n->n_in; j++)
+        if (n->in[j] && n->in[j]->value && (n->in[j]->tie > 0) == late)
+          assign_const(o, &lc, n, j, tie);
+      for (int j = 0; j < n->n_out && !late; j++)
+        if (n->out[j])
+          assign_result(g, o, &lc, n, n->out[j], s, tie);
+    }
+    share_formats(g, tie);
   }
   /* outputs that are constants or inputs passed on have their format already; a constant output needs one */
   for (int i = 0; i < g->n_out; i++)

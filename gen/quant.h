@@ -22,15 +22,18 @@ typedef struct Config Config;
  * 10}}} GLOB is matched with node names and graph input names; where several match, later ones win. "q" sets weights, bias and result. */
 Config *config_read(const char *path);
 LayerConfig config_for(const Config *c, const char *name);
+/* The same for a node. One of an unrolled layer goes by its own name and the layer's; "result" under the layer's is its states'. */
+LayerConfig config_of(const Config *c, const Node *n);
 /* Warns of patterns that matched nothing (config_for marks them). */
 void config_warn_unused(const Config *c);
 
 /* Sample inputs with what the float model makes of them. */
 typedef struct {
-  size_t n;
-  int n_in, n_out;
+  size_t n;           /* inputs: samples, or time steps one after the other (Graph.n_states) */
+  size_t n_due;       /* outputs: n, or one a window */
+  int n_in, n_out;    /* elements, without states */
   float *in;          /* n * n_in, all graph inputs concatenated */
-  double *out;        /* n * n_out, float outputs */
+  double *out;        /* n_due * n_out, float outputs */
   double *lo, *hi;    /* by tensor id: range seen */
   const char *source; /* file, or "random inputs, seed 1" */
   bool is_user_data;

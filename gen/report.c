@@ -18,6 +18,15 @@ static json_t *real(double v) {
   return isfinite(v) ? json_real(v) : json_null();
 }
 
+/* Where error enters: what the layer adds itself, and what that does to the outputs. */
+static void own_errors(json_t *o, const LayerStats *st, const Comparison *c, bool seen) {
+  seen = seen && !st->own_unknown;
+  json_object_set_new(o, "own_max_abs_err", seen ? real(st->own_max_abs_err) : json_null());
+  json_object_set_new(o, "own_rms_err", seen ? real(sqrt(st->own_sum_sq_err / (double)st->elements)) : json_null());
+  json_object_set_new(o, "output_rms_err",
+                      seen && c->n_output_values ? real(sqrt(st->output_sum_sq / (double)c->n_output_values)) : json_null());
+}
+
 static json_t *ports(int n, const HirPort *p) {
   json_t *a = json_array();
   for (int i = 0; i < n; i++) {
@@ -57,7 +66,7 @@ static json_t *layers(const Design *d, const Comparison *c) {
   const Kernel *k = d->k;
   for (int i = 0; i < k->n_layers; i++) {
     const HirLayer *l = &k->layer[i];
-    HirCost cost = hir_cost(k, i);
+    HirCost cost = d->cost[1 + i];
     int64_t params, zeros;
     const Tensor *t;
     params_of(d->g, l, &params, &zeros, &t);
@@ -84,6 +93,7 @@ static json_t *layers(const Design *d, const Comparison *c) {
     json_object_set_new(o, "rms_err", seen ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());
     json_object_set_new(o, "sqnr_db",
                         seen && st->sum_sq_err > 0 && st->sum_sq > 0 ? real(10 * log10(st->sum_sq / st->sum_sq_err)) : json_null());
+    own_errors(o, st, c, seen);
     json_object_set_new(o, "adders", json_integer(cost.adders));
     json_object_set_new(o, "adder_bits", json_integer(cost.adder_bits));
     json_object_set_new(o, "adders3", json_integer(cost.adders3));
@@ -110,7 +120,12 @@ static json_t *options(const Options *o) {
   json_object_set_new(j, "data", o->data ? text(o->data) : json_null());
   json_object_set_new(j, "labels", o->labels ? text(o->labels) : json_null());
   json_object_set_new(j, "prune", o->prune >= 0 ? json_real(o->prune) : json_null());
+  if (o->prune_share > 0)
+    json_object_set_new(j, "prune", json_string(mem_printf("%g%%", 100 * o->prune_share)));
+  if (o->prune_of)
+    json_object_set_new(j, "prune", json_string(mem_printf("%d:%d", o->prune_keep, o->prune_of)));
   json_object_set_new(j, "merge", o->merge >= 0 ? json_real(o->merge) : json_null());
+  json_object_set_new(j, "recurrent", json_string(o->recurrent));
   json_object_set_new(j, "top", text(o->top));
   return j;
 }
@@ -132,17 +147,22 @@ static json_t *accuracy(const Kernel *k, const Samples *s, const Comparison *c) 
 }
 
 /* A site is proved safe when no operation is left that could change a value there. */
-static json_t *overflow(const Kernel *k) {
-  int checked = 0, sites = 0;
+void report_sites(const Kernel *k, int *sites, int *checked) {
+  *sites = *checked = 0;
   for (int i = 0; i < k->n_sites; i++) {
     bool live = false;
     if (k->site[i].input_side)
       continue;
-    sites++;
+    ++*sites;
     for (int j = 0; j < k->n && !live; j++)
       live = (k->v[j].op == HIR_CLAMP || k->v[j].op == HIR_WRAP) && k->v[j].site == i;
-    checked += live;
+    *checked += live;
   }
+}
+
+static json_t *overflow(const Kernel *k) {
+  int sites, checked;
+  report_sites(k, &sites, &checked);
   return json_pack("{s:i,s:i}", "proved", sites - checked, "runtime_checked", checked);
 }
 
@@ -164,9 +184,33 @@ static json_t *search(const SearchResult *r, const Options *o) {
                    "fitted", (int)r->n_fit, "held_back", (int)r->n_held, "taken", r->best, "points", points);
 }
 
+/* How tokens of channels share the pipeline. LHC bunch crossings come at 40 MHz: what an instance of this kind serves when every channel
+ * has a new sample with each, in a window of its own or not. */
+static json_t *recurrent(const Design *d, const Comparison *c) {
+  const Kernel *k = d->k;
+  if (!k->n_state)
+    return json_null();
+  const double crossing_ns = 25;
+  int tokens = k->steps > 1 ? k->steps : 1, interval = hir_interval_cycles(k), loop = hir_loop(k);
+  int served = (int)(crossing_ns / (d->o->clock_ns * tokens));
+  json_t *j = json_pack("{s:s,s:i,s:i,s:i,s:i,s:i,s:i}", "form", k->steps ? "iterative" : "stateful", "channels", k->channels, "steps",
+                        k->steps, "token_interval_cycles", interval, "channel_interval_cycles", interval * k->channels, "least_channels",
+                        loop, "window_latency_cycles", (tokens - 1) * interval * k->channels + vhdl_latency(k));
+  json_object_set_new(j, "state_bits", json_integer(hir_state_bits(k)));
+  json_object_set_new(j, "channels_at_40_mhz", json_integer(served));
+  json_object_set_new(j, "instances_for_384", served ? json_integer((384 + served - 1) / served) : json_null());
+  json_object_set_new(j, "instances_for_500", served ? json_integer((500 + served - 1) / served) : json_null());
+  json_t *growth = json_array();
+  for (int i = 0; c && i < c->n_steps; i++)
+    json_array_append_new(growth, json_pack("{s:i,s:o}", "step", k->steps ? i + 1 : 1 << i, "state_rms_err",
+                                            real(c->step[i].elements ? sqrt(c->step[i].sum_sq / (double)c->step[i].elements) : 0)));
+  json_object_set_new(j, "error_growth", growth);
+  return j;
+}
+
 void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c, int n_times, const PassTime *times) {
   const Kernel *k = d->k;
-  HirCost cost = hir_cost(k, -1);
+  HirCost cost = d->cost[0];
   json_t *root = json_object(), *model = json_object(), *time = json_object();
   json_object_set_new(root, "nngen", json_string(NNGEN_VERSION));
   json_object_set_new(model, "file", d->o->model ? text(path_base(d->o->model)) : json_null());
@@ -184,15 +228,27 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
                                   : d->o->target == TARGET_HLS ? "hls"
                                   : d->o->target == TARGET_C   ? "c"
                                                                : "vhdl"));
-  json_object_set_new(root, "inputs", ports(k->n_in_ports, k->in_port));
+  json_t *inputs = ports(k->n_in_ports, k->in_port);
+  for (int i = 0; c && i < k->n_in_ports; i++) {
+    json_t *in = json_array_get(inputs, (size_t)i);
+    const LayerStats *st = &c->input[i];
+    json_object_set_new(in, "max_abs_err", real(st->max_abs_err));
+    json_object_set_new(in, "saturated", json_integer((json_int_t)c->beyond[i]));
+    json_object_set_new(in, "rms_err", st->elements ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());
+    json_object_set_new(in, "output_rms_err",
+                        c->n_output_values ? real(sqrt(st->output_sum_sq / (double)c->n_output_values)) : json_null());
+  }
+  json_object_set_new(root, "inputs", inputs);
   json_object_set_new(root, "outputs", ports(k->n_out_ports, k->out_port));
   json_object_set_new(root, "layers", layers(d, c));
-  json_t *totals = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
-                             (json_int_t)cost.adder_bits, "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs",
-                             (json_int_t)cost.ffs, "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles",
-                             vhdl_latency(k), "ii_cycles", 1, "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
+  json_t *totals =
+      json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
+                (json_int_t)cost.adder_bits, "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs", (json_int_t)cost.ffs,
+                "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles", vhdl_latency(k), "ii_cycles",
+                hir_interval_cycles(k), "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
   json_object_set_new(totals, "adders3", json_integer(cost.adders3));
   json_object_set_new(root, "totals", totals);
+  json_object_set_new(root, "recurrent", recurrent(d, c));
   json_object_set_new(root, "accuracy", c ? accuracy(k, s, c) : json_null());
   json_object_set_new(root, "search", search(d->search, d->o));
   json_object_set_new(root, "overflow", overflow(k));

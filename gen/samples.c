@@ -27,11 +27,11 @@ static double near_normal(uint64_t *s) {
 
 static void draw(const Graph *g, Samples *s) {
   uint64_t seed = 1;
-  s->n = RANDOM_SAMPLES;
+  s->n = RANDOM_SAMPLES * (g->n_states && g->steps > 1 ? (size_t)g->steps : 1);
   s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
   float *p = s->in;
   for (size_t at = 0; at < s->n; at++)
-    for (int i = 0; i < g->n_in; i++)
+    for (int i = 0; i < graph_ins(g); i++)
       for (int64_t e = 0; e < tensor_count(g->in[i]); e++) {
         DataType t = g->in[i]->dtype;
         bool whole = t != DT_FLOAT && t != DT_DOUBLE && t != DT_FLOAT16 && t != DT_BFLOAT16;
@@ -41,12 +41,18 @@ static void draw(const Graph *g, Samples *s) {
 }
 
 /* Samples in an array whose elements a sample are `each`; 0 after an error. A single sample may come without its sample axis. */
-static size_t samples_in(const char *path, const NpyArray *a, int64_t each) {
+static size_t samples_in(const char *path, const NpyArray *a, int64_t each, const Graph *g) {
   int64_t total = 1, rest = 1;
   for (int i = 0; i < a->rank; i++) {
     total *= a->dim[i];
     if (i)
       rest *= a->dim[i];
+  }
+  if (g->n_states && graph_ins(g) == 1 && each > 0) { /* rows are windows; without windows, any number of steps */
+    int64_t window = each * (g->steps > 1 ? g->steps : 1);
+    if (rest % each == 0 && (g->steps == 0 || rest == window))
+      return (size_t)(total / each);
+    each = window;
   }
   if (a->rank >= 1 && rest == each)
     return (size_t)a->dim[0];
@@ -64,24 +70,24 @@ static bool load(const Graph *g, const char *path, Samples *s) {
   if (!file)
     return false;
   const NpyArray *a = file->array;
-  if (file->n == 1 && (g->n_in != 1 || !npy_find(file, g->in[0]->name))) {
-    s->n = samples_in(path, &a[0], s->n_in);
+  if (file->n == 1 && (graph_ins(g) != 1 || !npy_find(file, g->in[0]->name))) {
+    s->n = samples_in(path, &a[0], s->n_in, g);
     s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
     for (size_t i = 0; i < s->n * (size_t)s->n_in; i++)
       s->in[i] = (float)a[0].value[i];
     return true;
   }
   size_t first = 0;
-  for (int i = 0; i < g->n_in; i++) {
+  for (int i = 0; i < graph_ins(g); i++) {
     size_t each = (size_t)tensor_count(g->in[i]);
     const NpyArray *x = npy_find(file, g->in[i]->name);
-    if (!x && file->n == g->n_in)
+    if (!x && file->n == graph_ins(g))
       x = &a[i];
     if (!x) {
       diag_error(EXIT_FILES, NULL, "%s: no array named '%s' for that input", diag_text(path), diag_text(g->in[i]->name));
       return false;
     }
-    size_t count = samples_in(path, x, (int64_t)each);
+    size_t count = samples_in(path, x, (int64_t)each, g);
     if (!count || (s->in && count != s->n)) {
       diag_error(EXIT_FILES, NULL, "%s: input '%s' has %zu samples, others %zu", diag_text(path), diag_text(g->in[i]->name), count, s->n);
       return false;
@@ -116,14 +122,17 @@ static void run_float(const Graph *g, Samples *s, bool progress) {
         s->hi[i] = first || v[e] > s->hi[i] ? v[e] : s->hi[i];
       }
     }
-    for (int i = 0; i < g->n_out; i++) {
+    if (progress && at % 256 == 0 && now_s() - started > 2)
+      fprintf(stderr, "\rfloat model: sample %zu of %zu ", at, s->n);
+    if (!graph_due(g, at))
+      continue;
+    s->n_due++;
+    for (int i = 0; i < graph_outs(g); i++) {
       memcpy(out, eval_value(eval, g->out[i]), (size_t)tensor_count(g->out[i]) * sizeof *out);
       for (int64_t e = 0; e < tensor_count(g->out[i]); e++)
         not_finite += !isfinite(out[e]);
       out += tensor_count(g->out[i]);
     }
-    if (progress && at % 256 == 0 && now_s() - started > 2)
-      fprintf(stderr, "\rfloat model: sample %zu of %zu ", at, s->n);
   }
   if (progress && now_s() - started > 2)
     fputs("\r\033[K", stderr);
@@ -145,9 +154,9 @@ static bool usable(const Samples *s) {
 
 Samples *samples_read(const Graph *g, const Options *o) {
   Samples *s = mem_alloc(sizeof *s);
-  for (int i = 0; i < g->n_in; i++)
+  for (int i = 0; i < graph_ins(g); i++)
     s->n_in += (int)tensor_count(g->in[i]);
-  for (int i = 0; i < g->n_out; i++)
+  for (int i = 0; i < graph_outs(g); i++)
     s->n_out += (int)tensor_count(g->out[i]);
   s->lo = mem_array((size_t)g->n_tensors + 1, sizeof *s->lo);
   s->hi = mem_array((size_t)g->n_tensors + 1, sizeof *s->hi);
@@ -166,9 +175,9 @@ Samples *samples_read(const Graph *g, const Options *o) {
     FILE *f = fopen(o->float_out, "wb");
     char head[128];
     /* NPY 1.0: the header ends on a multiple of 64 */
-    snprintf(head, sizeof head, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %d), }", s->n, s->n_out);
+    snprintf(head, sizeof head, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %d), }", s->n_due, s->n_out);
     if (!f || fprintf(f, "\x93NUMPY\x01%c%c%c%-117s\n", 0, 118, 0, head) < 0 ||
-        fwrite(s->out, sizeof *s->out, s->n * (size_t)s->n_out, f) != s->n * (size_t)s->n_out || fclose(f))
+        fwrite(s->out, sizeof *s->out, s->n_due * (size_t)s->n_out, f) != s->n_due * (size_t)s->n_out || fclose(f))
       diag_error(EXIT_FILES, NULL, "cannot write %s", diag_text(o->float_out));
   }
   return s;
@@ -178,27 +187,49 @@ static bool whole(double v) {
   return v == floor(v);
 }
 
-/* Share of samples whose decision is the label: the argmax of the widest output, an index output itself, or a single probability against
- * 1/2 (a logit against 0 when values leave [0, 1]). */
-static double accuracy(const Kernel *k, const Samples *s, const double *out, const NpyArray *y) {
-  const HirPort *best = NULL;
-  for (int i = 0; i < k->n_out_ports; i++)
-    if (!best || k->out_port[i].n > best->n)
-      best = &k->out_port[i];
+/* What each sample is taken for: the argmax of the widest output, an index output itself, or a single probability against 1/2 (a logit
+ * against 0 when values leave [0, 1]). */
+static void decide(const HirPort *port, const Samples *s, const double *out, int *decision) {
   double lo = 0, hi = 0;
-  for (size_t at = 0; at < s->n; at++)
-    lo = fmin(lo, s->out[at * (size_t)s->n_out + (size_t)best->first]), hi = fmax(hi, s->out[at * (size_t)s->n_out + (size_t)best->first]);
-  bool index = best->n == 1 && best->fmt.W == best->fmt.I && best->scale == 0;
-  size_t right = 0;
-  for (size_t at = 0; at < s->n; at++) {
-    const double *v = out + at * (size_t)s->n_out + best->first;
-    int pick = 0;
-    for (int i = 1; i < best->n; i++)
-      pick = v[i] > v[pick] ? i : pick;
-    double decision = index ? v[0] : best->n == 1 ? v[0] > (lo < 0 || hi > 1 ? 0 : 0.5) : pick;
-    right += decision == y->value[at];
+  for (size_t at = 0; at < s->n_due; at++) {
+    double v = s->out[at * (size_t)s->n_out + (size_t)port->first];
+    lo = fmin(lo, v), hi = fmax(hi, v);
   }
-  return s->n ? (double)right / (double)s->n : NAN;
+  bool index = port->n == 1 && port->fmt.W == port->fmt.I && port->scale == 0;
+  for (size_t at = 0; at < s->n_due; at++) {
+    const double *v = out + at * (size_t)s->n_out + port->first;
+    int pick = 0;
+    for (int i = 1; i < port->n; i++)
+      pick = v[i] > v[pick] ? i : pick;
+    decision[at] = index ? (int)fmax(-1, fmin(v[0], INT32_MAX)) : port->n == 1 ? v[0] > (lo < 0 || hi > 1 ? 0 : 0.5) : pick;
+  }
+}
+
+static const Decisions *decisions(const Kernel *k, const Samples *s, const double *fixed, const NpyArray *y) {
+  Decisions *d = mem_alloc(sizeof *d);
+  for (int i = 0; i < k->n_out_ports; i++)
+    if (k->out_port[i].n > k->out_port[d->port].n)
+      d->port = i;
+  const HirPort *port = &k->out_port[d->port];
+  d->label = mem_array(s->n_due + 1, sizeof *d->label);
+  d->by_float = mem_array(s->n_due + 1, sizeof *d->by_float);
+  d->by_fixed = mem_array(s->n_due + 1, sizeof *d->by_fixed);
+  decide(port, s, s->out, d->by_float);
+  decide(port, s, fixed, d->by_fixed);
+  d->classes = port->n > 2 ? port->n : 2;
+  for (size_t at = 0; at < s->n_due; at++) {
+    d->label[at] = (int)fmax(-1, fmin(y->value[at], INT32_MAX - 1));
+    if (port->n == 1 && port->fmt.W == port->fmt.I && port->scale == 0 && d->label[at] >= d->classes)
+      d->classes = d->label[at] + 1;
+  }
+  return d;
+}
+
+static double accuracy(const Decisions *d, const int *decision, size_t n) {
+  size_t right = 0;
+  for (size_t at = 0; at < n; at++)
+    right += decision[at] == d->label[at];
+  return n ? (double)right / (double)n : NAN;
 }
 
 void compare_labels(const Kernel *k, const Options *o, const Samples *s, Comparison *c) {
@@ -211,24 +242,25 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
   int64_t count = 1;
   for (int i = 0; i < y->rank; i++)
     count *= y->dim[i];
-  double *fixed = mem_array(s->n * (size_t)s->n_out + 1, sizeof *fixed);
-  for (size_t at = 0; at < s->n; at++)
+  double *fixed = mem_array(s->n_due * (size_t)s->n_out + 1, sizeof *fixed);
+  for (size_t at = 0; at < s->n_due; at++)
     for (int p = 0; p < k->n_out_ports; p++)
       for (int e = 0; e < k->out_port[p].n; e++) {
         size_t i = at * (size_t)s->n_out + (size_t)(k->out_port[p].first + e);
         fixed[i] = port_value(&k->out_port[p], c->out[i]);
       }
-  bool classes = count == (int64_t)s->n;
+  bool classes = count == (int64_t)s->n_due;
   for (int64_t i = 0; classes && i < count; i++)
     classes = whole(y->value[i]);
   if (classes) {
     c->metric_is_accuracy = true;
-    c->float_metric = accuracy(k, s, s->out, y);
-    c->fixed_metric = accuracy(k, s, fixed, y);
-  } else if (count % (int64_t)s->n == 0 && count / (int64_t)s->n <= s->n_out) {
-    int each = (int)(count / (int64_t)s->n);
+    c->decisions = decisions(k, s, fixed, y);
+    c->float_metric = accuracy(c->decisions, c->decisions->by_float, s->n_due);
+    c->fixed_metric = accuracy(c->decisions, c->decisions->by_fixed, s->n_due);
+  } else if (count % (int64_t)s->n_due == 0 && count / (int64_t)s->n_due <= s->n_out) {
+    int each = (int)(count / (int64_t)s->n_due);
     double sf = 0, sx = 0;
-    for (size_t at = 0; at < s->n; at++)
+    for (size_t at = 0; at < s->n_due; at++)
       for (int e = 0; e < each; e++) {
         double want = y->value[at * (size_t)each + (size_t)e], f = s->out[at * (size_t)s->n_out + (size_t)e] - want;
         double x = fixed[at * (size_t)s->n_out + (size_t)e] - want;
@@ -237,13 +269,17 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
     c->float_metric = sqrt(sf / (double)count);
     c->fixed_metric = sqrt(sx / (double)count);
   } else {
-    diag_error(EXIT_FILES, NULL, "%s: %lld labels for %zu samples", diag_text(o->labels), (long long)count, s->n);
+    diag_error(EXIT_FILES, NULL, "%s: %lld labels for %zu samples", diag_text(o->labels), (long long)count, s->n_due);
   }
 }
 
 void compare_limit(const Options *o, const Comparison *c) {
-  if (o->max_error >= 0 && !(c->max_abs_err <= o->max_error))
-    diag_error(EXIT_NUMERIC, NULL,
-               "worst error %.6g against the float model exceeds --max-error=%g; widen --q (nngen --info shows the ranges)", c->max_abs_err,
-               o->max_error);
+  if (o->max_error < 0 || c->max_abs_err <= o->max_error)
+    return;
+  diag_error(EXIT_NUMERIC, NULL, "worst error %.6g against the float model (sample %zu) exceeds --max-error=%g; %s", c->max_abs_err,
+             c->worst_sample, o->max_error,
+             c->worst_source
+                 ? mem_printf("the largest part of it, %.3g, enters at %s: widen that (--config; nngen --info shows the ranges)",
+                              c->worst_part, c->worst_source)
+                 : "widen --q (nngen --info shows the ranges)");
 }

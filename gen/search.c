@@ -172,37 +172,84 @@ static int input_bits(const double *x, size_t n, size_t stride, Format f) {
   return lo == 0 && hi == 0 ? 0 : hir_width_of((i128)ldexp(lo, f.W - f.I), (i128)ldexp(hi, f.W - f.I));
 }
 
-/* Format in which the inputs of a layer come: of the last tensor on the way that has one. */
-static Format stored(const Tensor *t) {
-  while (t->exact && t->producer && t->producer->in[0])
-    t = t->producer->in[0];
+/* Format in which input number `row` of a layer comes: of the last tensor on the way that has one. */
+static Format stored(const Tensor *t, int64_t row) {
+  while (t->exact && t->producer && t->producer->in[0]) {
+    const Node *n = t->producer;
+    int i = 0;
+    if (n->op == OP_Concat && t->rank == 2 && attr_int(n, "axis", 0) == 1)
+      for (; i + 1 < n->n_in && row >= n->in[i]->dim[1]; i++)
+        row -= n->in[i]->dim[1];
+    t = n->in[i];
+  }
   return t->fmt;
 }
 
-static double round_dense(Search *s, int k, double price) {
+/* The nodes that multiply by the weights of node k, when one rounding can serve them: k alone, or the steps of a recurrent layer. Their
+ * number comes back, 0 when it cannot. */
+static int sharers(const Graph *g, int k, int *member) {
+  const Node *n = g->node[k];
+  int found = 0;
+  if (!dense(n))
+    return 0;
+  for (int i = 0; i < g->n_nodes; i++) {
+    const Node *m = g->node[i];
+    if (!dense(m) || m->in[1] != n->in[1] || m->op != n->op || m->n_in != n->n_in || (n->n_in > 2 && m->in[2] != n->in[2]) ||
+        attr_int(m, "transB", 0) != attr_int(n, "transB", 0))
+      continue;
+    if (member)
+      member[found] = i;
+    found++;
+  }
+  return graph_uses(g, n->in[1], NULL) == found ? found : 0;
+}
+
+static size_t rows_fitted(const Search *s, int k) {
+  return s->n_fit * (count(s->g->node[k]->out[0]) / (size_t)neurons(s->g->node[k]));
+}
+
+/* Inputs and float results of all members, one after the other; `ahead`: inputs as the float network has them, rounded, for those members
+ * that the quantized one has not reached. */
+static void collect(const Search *s, const int *member, int members, int rows, int cols, bool ahead, double *x, double *z) {
+  for (int m = 0; m < members; m++) {
+    const Node *n = s->g->node[member[m]];
+    size_t total = rows_fitted(s, member[m]), width = (size_t)rows;
+    const double *from = (ahead && m ? s->f : s->q)[n->in[0]->id];
+    memcpy(z, s->f[n->out[0]->id], total * (size_t)cols * sizeof *z);
+    for (int i = 0; i < rows; i++) {
+      Format f = stored(n->in[0], i);
+      for (size_t r = 0; r < total; r++)
+        x[r * width + (size_t)i] = ahead && m && f.W ? to_format(from[r * width + (size_t)i], f) : from[r * width + (size_t)i];
+    }
+    x += total * width;
+    z += total * (size_t)cols;
+  }
+}
+
+static double round_dense(Search *s, const int *member, int members, double price, bool ahead) {
+  const int k = member[0];
   Node *n = s->g->node[k];
   Tensor *w = n->in[1], *bias = n->op == OP_Gemm && n->n_in > 2 ? n->in[2] : NULL;
   bool transposed = n->op == OP_Gemm && attr_int(n, "transB", 0);
   int cols = neurons(n), rows = (int)(count(w) / (size_t)cols);
-  size_t each = count(n->out[0]) / (size_t)cols, total = s->n_fit * each;
-  double *weights = mem_array((size_t)rows * (size_t)cols, 8), *q = mem_array((size_t)rows * (size_t)cols, 8),
-         *means = mem_array((size_t)cols, 8);
-  int *bits = mem_array((size_t)rows, sizeof *bits);
+  size_t total = 0;
+  for (int m = 0; m < members; m++)
+    total += rows_fitted(s, member[m]);
+  double *weights = mem_scratch((size_t)rows * (size_t)cols, 8), *q = mem_scratch((size_t)rows * (size_t)cols, 8),
+         *means = mem_scratch((size_t)cols, 8), *gain = mem_scratch((size_t)cols, 8), *x = mem_scratch(total * (size_t)rows, 8),
+         *z = mem_scratch(total * (size_t)cols, 8);
+  int *bits = mem_scratch((size_t)rows, sizeof *bits);
+  collect(s, member, members, rows, cols, ahead, x, z);
+  for (int j = 0; j < cols; j++)
+    for (int m = 0; m < members; m++)
+      gain[j] += s->gain[member[m]][j] / members;
   for (int i = 0; i < rows; i++) {
-    bits[i] = input_bits(s->q[n->in[0]->id] + i, total, (size_t)rows, stored(n->in[0]));
+    bits[i] = input_bits(x + i, total, (size_t)rows, stored(n->in[0], i));
     for (int j = 0; j < cols; j++)
       weights[i * cols + j] = w->value[transposed ? j * rows + i : i * cols + j];
   }
-  RdoLayer l = {.rows = rows,
-                .cols = cols,
-                .n = total,
-                .x = s->q[n->in[0]->id],
-                .z = s->f[n->out[0]->id],
-                .w = weights,
-                .gain = s->gain[k],
-                .bits = bits,
-                .fmt = w->fmt,
-                .price = price};
+  RdoLayer l = {
+      .rows = rows, .cols = cols, .n = total, .x = x, .z = z, .w = weights, .gain = gain, .bits = bits, .fmt = w->fmt, .price = price};
   double cost = rdo_layer(&l, q, means);
   if (!w->rounded)
     w->rounded = mem_array(count(w), 8);
@@ -215,7 +262,24 @@ static double round_dense(Search *s, int k, double price) {
     for (int j = 0; j < cols; j++)
       bias->rounded[j] = to_format(means[j], bias->fmt);
   }
-  return cost + 2.0 * cols;
+  free(weights), free(q), free(means), free(gain), free(x), free(z), free(bits);
+  return (cost + 2.0 * cols) * members;
+}
+
+/* The weights of node k and of all that share them. Later steps read what earlier ones make of the rounded weights: those are found on the
+ * float network's values first, then on the quantized network's. */
+static double round_shared(Search *s, int k, double price) {
+  int *member = mem_scratch((size_t)s->g->n_nodes, sizeof *member), members = sharers(s->g, k, member);
+  double cost = 0;
+  if (members && member[0] == k) {
+    cost = round_dense(s, member, members, price, members > 1);
+    for (int i = k; members > 1 && i <= member[members - 1]; i++)
+      run_node(s->g->node[i], s->q, s->n_fit, true);
+    if (members > 1)
+      cost = round_dense(s, member, members, price, false);
+  }
+  free(member);
+  return cost;
 }
 
 /* A constant that is added to a sum takes the mean error of what came before. */
@@ -233,16 +297,31 @@ static void refit_bias(Search *s, const Node *n) {
     c->rounded[e] = to_format(mean[e], c->fmt);
 }
 
-/* The I that loses least at width W, on the rows to fit. */
+static bool tied(const Tensor *a, const Tensor *b) {
+  return a == b || (a->tie && a->tie == b->tie);
+}
+
+static double format_error(const Search *s, const Tensor *t, Format f) {
+  double err = 0;
+  for (size_t e = 0; e < s->n_fit * count(t); e++) {
+    double d = s->f[t->id][e] - to_format(s->f[t->id][e], f);
+    err += d * d;
+  }
+  return err;
+}
+
+/* The I that loses least at width W, on the rows to fit; of t and all that is tied to it. */
 static Format best_format(const Search *s, const Tensor *t, int W) {
-  Format best = {0}, f = {W, format_fit(W, s->range_lo[t->id], s->range_hi[t->id]), true};
-  double least = INFINITY;
+  double lo = s->range_lo[t->id], hi = s->range_hi[t->id], least = INFINITY;
+  for (int i = 0; i < s->g->n_tensors; i++)
+    if (tied(s->g->tensor[i], t) && !s->g->tensor[i]->value)
+      lo = fmin(lo, s->range_lo[i]), hi = fmax(hi, s->range_hi[i]);
+  Format best = {0}, f = {W, format_fit(W, lo, hi), true};
   for (int down = 0; down < 4; down++, f.I--) {
     double err = 0;
-    for (size_t e = 0; e < s->n_fit * count(t); e++) {
-      double d = s->f[t->id][e] - to_format(s->f[t->id][e], f);
-      err += d * d;
-    }
+    for (int i = 0; i < s->g->n_tensors; i++)
+      if (tied(s->g->tensor[i], t) && !s->g->tensor[i]->value)
+        err += format_error(s, s->g->tensor[i], f);
     if (err < least)
       best = f, least = err;
   }
@@ -250,12 +329,13 @@ static Format best_format(const Search *s, const Tensor *t, int W) {
 }
 
 static void set_width(Search *s, int W) {
-  for (int i = 0; i < s->n_results; i++)
-    s->g->tensor[s->result[i]]->fmt = best_format(s, s->g->tensor[s->result[i]], W);
-}
-
-static bool shared(const Graph *g, const Tensor *t) {
-  return graph_uses(g, t, NULL) > 1;
+  for (int i = 0; i < s->n_results; i++) {
+    const Tensor *t = s->g->tensor[s->result[i]];
+    const Format f = best_format(s, t, W);
+    for (int j = 0; j < s->g->n_tensors; j++)
+      if (tied(s->g->tensor[j], t))
+        s->g->tensor[j]->fmt = f;
+  }
 }
 
 typedef struct {
@@ -320,8 +400,8 @@ static Point point(Search *s, double price) {
   }
   for (int k = 0; k < s->g->n_nodes; k++) {
     const Node *n = s->g->node[k];
-    if (dense(n) && !shared(s->g, n->in[1]))
-      p.cost += round_dense(s, k, price);
+    if (dense(n))
+      p.cost += round_shared(s, k, price);
     else if (n->op == OP_Add)
       refit_bias(s, n);
     else if (op_info[n->op].kind == KIND_TABLE)
@@ -403,8 +483,18 @@ static void find_decision(Search *s) {
   }
 }
 
-static bool searchable(const Search *s, const Tensor *t) {
-  return t->producer && !t->value && !t->exact && t->fmt.W > LEAST_WIDTH && !graph_is_output(s->g, t) && t->dtype == DT_FLOAT;
+/* Whether the width of t is to be found; of tensors that are tied, the first stands for all. */
+static bool searchable(const Search *s, const Config *config, const Tensor *t) {
+  if (!t->producer || t->value || t->exact || t->fmt.W <= LEAST_WIDTH || t->dtype != DT_FLOAT)
+    return false;
+  for (int i = 0; i < s->g->n_tensors; i++) {
+    const Tensor *u = s->g->tensor[i];
+    if (!tied(u, t) || u->value)
+      continue;
+    if (u->id < t->id || graph_is_output(s->g, u) || config_of(config, u->producer).has_result)
+      return false;
+  }
+  return true;
 }
 
 const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *data) {
@@ -420,7 +510,7 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   find_decision(&s);
   int layers = 0;
   for (int k = 0; k < g->n_nodes; k++)
-    layers += dense(g->node[k]) && !shared(g, g->node[k]->in[1]);
+    layers += sharers(g, k, NULL) > 0;
   if (own < 8 || !s.y || !layers) {
     diag_error(EXIT_UNSUPPORTED, NULL, "--target-loss needs a layer with constant weights and 16 samples in --data; it has %d and %zu",
                layers, data->n);
@@ -438,7 +528,7 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   s.result = mem_array((size_t)g->n_tensors, sizeof *s.result);
   int widest = 0;
   for (int i = 0; i < g->n_tensors; i++)
-    if (searchable(&s, g->tensor[i]) && !config_for(config, g->tensor[i]->producer->name).has_result) {
+    if (searchable(&s, config, g->tensor[i])) {
       s.result[s.n_results++] = i;
       widest = g->tensor[i]->fmt.W > widest ? g->tensor[i]->fmt.W : widest;
     }

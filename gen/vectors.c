@@ -61,31 +61,66 @@ static void random_inputs(const Kernel *k, int64_t *in, size_t n) {
     }
 }
 
+/* ---- recurrent kernels: tokens of channels that take turns ---- */
+
+enum { MOST_TOKENS = 300000 };
+
+/* Every channel gets all rows, each from another one on, or as many as there is time for; windows stay whole. */
+static Vectors interleaved(const Kernel *k, const Vectors *rows) {
+  size_t steps = k->steps > 1 ? (size_t)k->steps : 1, channels = (size_t)k->channels, units = rows->n / steps;
+  size_t each = MOST_TOKENS / (channels * steps), in = (size_t)k->n_in, out = (size_t)k->n_out;
+  each = (each < 1 ? 1 : each > units ? units : each) * steps;
+  Vectors v = {.n = each * channels, .source = rows->source};
+  v.n_corner = rows->n_corner * channels < v.n ? rows->n_corner * channels : v.n;
+  v.in = mem_array(v.n * in + 1, sizeof *v.in);
+  v.out = mem_array(v.n * out + 1, sizeof *v.out);
+  int64_t *x = mem_array(each * in + 1, sizeof *x), *y = mem_array(each * out + 1, sizeof *y);
+  for (size_t c = 0; c < channels; c++) {
+    size_t first = units * c / channels * steps, due = 0;
+    for (size_t i = 0; i < each; i++) {
+      memcpy(x + i * in, rows->in + (first + i) % (units * steps) * in, in * sizeof *x);
+      memcpy(v.in + (i * channels + c) * in, x + i * in, in * sizeof *x);
+    }
+    hir_eval(k, each, x, y, NULL, NULL, NULL);
+    for (size_t i = 0; i < each; i++)
+      if (hir_due(k, i))
+        memcpy(v.out + (due++ * channels + c) * out, y + i * out, out * sizeof *y);
+    v.n_due = due * channels;
+  }
+  return v;
+}
+
+/* ---- both ---- */
+
 /* Corners and random inputs; room for the samples. */
 static Vectors without_samples(const Kernel *k, size_t random, size_t samples) {
   Vectors v = {0};
-  size_t most = 3 + RANDOM_ENDS + (k->n_in <= SINGLE_INPUTS ? 2 * (size_t)k->n_in : 0) + random + samples;
+  size_t steps = k->steps > 1 ? (size_t)k->steps : 1;
+  size_t most = 3 + RANDOM_ENDS + (k->n_in <= SINGLE_INPUTS ? 2 * (size_t)k->n_in : 0) + steps + random + samples;
   v.in = mem_array(most * (size_t)k->n_in + 1, sizeof *v.in);
   v.out = mem_array(most * (size_t)k->n_out + 1, sizeof *v.out);
   v.n_corner = corners(k, v.in);
+  for (; v.n_corner % steps; v.n_corner++) /* a window's rest is zero */
+    ;
   random_inputs(k, v.in + v.n_corner * (size_t)k->n_in, random);
   hir_eval(k, v.n_corner + random, v.in, v.out, NULL, NULL, NULL);
-  v.n = v.n_corner + random + samples;
+  v.n = v.n_due = v.n_corner + random + samples;
   return v;
 }
 
 Vectors vectors_from(const Kernel *k, const Samples *s, const int64_t *raw, const int64_t *out, size_t random) {
+  random -= k->steps > 1 ? random % (size_t)k->steps : 0;
   Vectors v = without_samples(k, random, s->n);
   size_t at = v.n - s->n;
   v.source = random ? mem_printf("%zu random inputs, %s", random, path_base(s->source)) : s->source;
   memcpy(v.in + at * (size_t)k->n_in, raw, s->n * (size_t)k->n_in * sizeof *raw);
   memcpy(v.out + at * (size_t)k->n_out, out, s->n * (size_t)k->n_out * sizeof *out);
-  return v;
+  return k->n_state ? interleaved(k, &v) : v;
 }
 
 Vectors vectors_random(const Kernel *k, size_t random) {
-  bool all = !random && input_bits(k) <= ALL_BITS;
+  bool all = !random && !k->n_state && input_bits(k) <= ALL_BITS;
   Vectors v = without_samples(k, all ? (size_t)1 << input_bits(k) : random ? random : RANDOM_SAMPLES, 0);
   v.source = all ? "all inputs" : "random inputs, seed 2";
-  return v;
+  return k->n_state ? interleaved(k, &v) : v;
 }

@@ -4,6 +4,7 @@
  * what the user can repeat. The result goes into report.json.
  */
 #include "verify.h"
+#include "report_html.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -15,7 +16,7 @@ typedef struct {
   const char *key, *target, *what;
 } Check;
 
-static char *quoted(const char *s) {
+char *shell_quoted(const char *s) {
   Buf b = {0};
   buf_puts(&b, "'");
   for (; *s; s++)
@@ -29,7 +30,7 @@ static char *quoted(const char *s) {
 
 /* Runs one target; its last PASS or FAIL line comes back (or what it said last), and whether it passed. */
 static char *run(const Design *d, const Check *c, int *status) {
-  char *command = mem_printf("make -s -C %s %s 2>&1", quoted(d->o->out_dir), c->target), line[4096], *verdict = NULL, *last = NULL;
+  char *command = mem_printf("make -s -C %s %s 2>&1", shell_quoted(d->o->out_dir), c->target), line[4096], *verdict = NULL, *last = NULL;
   FILE *p = popen(command, "r");
   if (!p) {
     *status = EXIT_FILES;
@@ -98,6 +99,8 @@ void verify(const Design *d) {
   if (!root || json_object_set(root, "verify", v) || json_dump_file(root, fresh, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) ||
       rename(fresh, path))
     diag_error(EXIT_FILES, NULL, "cannot update %s", path);
+  else if (d->o->plots)
+    report_draw(d->o->out_dir);
   json_decref(v);
   json_decref(root);
 }
@@ -105,10 +108,11 @@ void verify(const Design *d) {
 void summary(const Design *d, const Comparison *c) {
   const Kernel *k = d->k;
   HirCost cost = hir_cost(k, -1);
-  printf("%s: %lld adders (%lld carry bits), %lld multipliers, %lld table bits; latency %d cycles, II 1; about %lld LUT, %lld FF, %lld DSP "
-         "(estimated)\n",
-         d->o->out_dir, (long long)cost.adders, (long long)cost.adder_bits, (long long)cost.mults, (long long)cost.lut_entries_bits,
-         vhdl_latency(k), (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
+  printf(
+      "%s: %lld adders (%lld carry bits), %lld multipliers, %lld table bits; latency %d cycles, II %d; about %lld LUT, %lld FF, %lld DSP "
+      "(estimated)\n",
+      d->o->out_dir, (long long)cost.adders, (long long)cost.adder_bits, (long long)cost.mults, (long long)cost.lut_entries_bits,
+      vhdl_latency(k), hir_interval_cycles(k), (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
   if (c)
     compare_line(c, stdout);
   if (!d->o->verify)

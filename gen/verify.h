@@ -13,4 +13,7 @@ void verify(const Design *d);
 /* What was made, in four lines, and what to do next. */
 void summary(const Design *d, const Comparison *c);
 
+/* Text as one word of the shell, in the arena. */
+char *shell_quoted(const char *s);
+
 #endif

@@ -36,7 +36,8 @@ clang-format|clang-format
 cppcheck|cppcheck
 python3-venv|py:ensurepip
 bc|bc
-tcl|tclsh
+gnuplot-nox|gnuplot
+graphviz|dot
 '
 
 present() {

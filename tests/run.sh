@@ -20,12 +20,16 @@ fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0 2
 kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
+lar-fast|60|tests/e2e/lar.sh fast
+recurrent-fast|60|tests/e2e/recurrent.sh fast
 onnx-nodes|90|tests/e2e/onnx_nodes.sh
 quantised-fast|90|tests/e2e/quantised.sh fast
 search-fast|60|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
+html|90|tests/e2e/html.sh
+prune|60|tests/e2e/prune.sh
 folder|60|tests/e2e/folder.sh
 golden|60|tests/golden/run.sh
 EOF
@@ -44,9 +48,11 @@ fuzz-1|900|tests/fuzz/run.sh 1001 700 20 4 10
 fuzz-2|900|tests/fuzz/run.sh 3001 700 20 4 10
 kernels|600|tests/fuzz/kernels.sh 1001 150 30 4 15
 exported|900|tests/e2e/exported.sh all
+lar|300|tests/e2e/lar.sh all
 onnx-nodes|300|tests/e2e/onnx_nodes.sh
 quantised|900|tests/e2e/quantised.sh full
 kept|600|tests/fuzz/run.sh kept
+recurrent|900|tests/e2e/recurrent.sh full
 search|400|tests/e2e/search.sh full
 graphs|600|tests/e2e/graphs.sh full
 standards|600|tests/e2e/standards.sh full
@@ -59,6 +65,8 @@ synth|240|tests/e2e/synth.sh
 tcl|60|tests/e2e/tcl.sh
 cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
+html|120|tests/e2e/html.sh
+prune|120|tests/e2e/prune.sh
 folder|120|tests/e2e/folder.sh
 golden|120|tests/golden/run.sh
 lint|400|tests/lint.sh

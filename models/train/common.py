@@ -108,19 +108,19 @@ def fit(net, x, y, loss, epochs, batch=256, lr=3e-3, weight_decay=0.0):
 
 # --- export --------------------------------------------------------------------------------------------------------
 
-def export_torch(net, name, shape, dynamo=False):
-    """Both PyTorch exporters at their default opset, with a dynamic batch axis. shape: of one sample, or its length."""
+def export_torch(net, name, shape, dynamo=False, outputs=("y",), **options):
+    """Both PyTorch exporters at their default opset, with a dynamic batch axis. shape: of one sample, or its length, or {input: shape}."""
     import torch
-    shape = shape if isinstance(shape, tuple) else (shape,)
-    path, sample = MODELS / f"{name}.onnx", (torch.zeros(2, *shape),)
-    names = dict(input_names=["x"], output_names=["y"])
+    shapes = shape if isinstance(shape, dict) else {"x": shape if isinstance(shape, tuple) else (shape,)}
+    path, sample = MODELS / f"{name}.onnx", tuple(torch.zeros(2, *s) for s in shapes.values())
+    names = dict(input_names=list(shapes), output_names=list(outputs))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the TorchScript exporter announces its retirement on every call
         if dynamo:
-            torch.onnx.export(net, sample, path, dynamo=True, dynamic_shapes=({0: "batch"},), verbose=False, **names)
+            torch.onnx.export(net, sample, path, dynamo=True, dynamic_shapes=tuple({0: "batch"} for _ in shapes), verbose=False, **names, **options)
             shorten_paths(path)
         else:
-            torch.onnx.export(net, sample, path, dynamo=False, dynamic_axes={"x": {0: "batch"}, "y": {0: "batch"}}, **names)
+            torch.onnx.export(net, sample, path, dynamo=False, dynamic_axes={n: {0: "batch"} for n in [*shapes, *outputs]}, **names, **options)
 
 
 def shorten_paths(path):
@@ -144,19 +144,22 @@ def shorten_paths(path):
 # --- what is delivered ---------------------------------------------------------------------------------------------
 
 def run(name, x):
-    """All outputs of the exported file, by onnxruntime on one thread."""
+    """All outputs of the exported file, by onnxruntime on one thread. x: the input, or {name: input}."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(MODELS / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: x})
+    return session.run(None, x if isinstance(x, dict) else {session.get_inputs()[0].name: x})
 
 
 def deliver(name, x, y):
-    """Write data/NAME_{x,y,float}.npy and print the float score: accuracy for classes, RMSE for values."""
-    x = np.ascontiguousarray(x, np.float32)
-    outputs = run(name, x)
-    save = lambda part, a: np.save(MODELS / "data" / f"{name}_{part}.npy", a)
-    save("x", x), save("y", y), save("float", outputs[0])
+    """Write data/NAME_{x,y,float}.npy and print the float score: accuracy for classes, RMSE for values. Several inputs, {name: input}, make an .npz."""
+    several = isinstance(x, dict)
+    x = {k: np.ascontiguousarray(v, np.float32) for k, v in (x if several else {"x": x}).items()}
+    outputs = run(name, x if several else x["x"])
+    data = MODELS / "data" / Path(name).name
+    save = lambda part, a: np.save(f"{data}_{part}.npy", a)
+    np.savez(f"{data}_x.npz", **x) if several else save("x", x["x"])
+    save("y", y), save("float", outputs[0])
     if np.issubdtype(y.dtype, np.integer):
         out = outputs[0]
         guess = out if out.ndim == 1 else out.argmax(1) if out.shape[1] > 1 else (out[:, 0] > 0.5)
@@ -165,5 +168,6 @@ def deliver(name, x, y):
         result = f"RMSE {np.sqrt(np.mean((outputs[0].reshape(y.shape) - y) ** 2)):.5f}"
     graph = onnx.load(MODELS / f"{name}.onnx", load_external_data=False).graph
     ops = [n.op_type for n in graph.node]
-    print(f"{name}: {result} on {len(x)} samples; inputs [{x.min():.2f}, {x.max():.2f}]; {' '.join(ops)}")
+    low, high = min(v.min() for v in x.values()), max(v.max() for v in x.values())
+    print(f"{name}: {result} on {len(y)} samples; inputs [{low:.2f}, {high:.2f}]; {' '.join(ops)}")
     return outputs

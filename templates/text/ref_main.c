@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 enum { FAULT_USAGE = 1, FAULT_FILES = 5, MAX_THREADS = 256 };
+/* A sample of the files: one token of the hardware, or a window of them. */
+enum { TOKENS = @TOKENS@, SAMPLE_IN = TOKENS * @TOP@_IN, SAMPLE_OUT = @RESULTS@ * @TOP@_OUT };
 
 typedef struct {
   int n, W, is_signed;
@@ -65,17 +67,24 @@ typedef struct {
   size_t n; /* samples */
   size_t clipped;
   uint64_t saturated[@SITES@ + 1];
+#ifdef @TOP@_STATE
+  @TOP@_state_t state;
+#endif
 } Share;
 
 static void *run_share(void *argument) {
   Share *s = (Share *)argument;
   size_t i;
-  @TOP@_npy_decode(s->type, s->bytes, s->n * @TOP@_IN, s->x);
-  s->clipped += @TOP@_quantize(s->x, s->in, s->n);
+  @TOP@_npy_decode(s->type, s->bytes, s->n * SAMPLE_IN, s->x);
+  s->clipped += @TOP@_quantize(s->x, s->in, s->n * TOKENS);
+#ifdef @TOP@_STATE
+  @TOP@_run(&s->state, s->in, s->out, s->n * TOKENS, s->saturated);
+#else
   @TOP@_run(s->in, s->out, s->n, s->saturated);
+#endif
   if (!s->integer)
-    @TOP@_dequantize(s->out, s->y, s->n);
-  for (i = 0; s->integer && i < s->n * @TOP@_OUT; i++)
+    @TOP@_dequantize(s->out, s->y, s->n * @RESULTS@);
+  for (i = 0; s->integer && i < s->n * SAMPLE_OUT; i++)
     s->integer[i] = (int64_t)s->out[i];
   return NULL;
 }
@@ -88,10 +97,10 @@ static void run_batch(Share *share, int threads, Share whole) {
     const size_t end = whole.n * (size_t)(i + 1) / (size_t)threads;
     Share *s = &share[i];
     s->type = whole.type, s->n = end - at;
-    s->bytes = whole.bytes + at * @TOP@_IN * (size_t)whole.type->size;
-    s->x = whole.x + at * @TOP@_IN, s->in = whole.in + at * @TOP@_IN;
-    s->out = whole.out + at * @TOP@_OUT, s->y = whole.y + at * @TOP@_OUT;
-    s->integer = whole.integer ? whole.integer + at * @TOP@_OUT : NULL;
+    s->bytes = whole.bytes + at * SAMPLE_IN * (size_t)whole.type->size;
+    s->x = whole.x + at * SAMPLE_IN, s->in = whole.in + at * SAMPLE_IN;
+    s->out = whole.out + at * SAMPLE_OUT, s->y = whole.y + at * SAMPLE_OUT;
+    s->integer = whole.integer ? whole.integer + at * SAMPLE_OUT : NULL;
     at = end;
   }
   for (started = 1; started < threads; started++)
@@ -150,14 +159,18 @@ static size_t samples_of(const @TOP@_npy *a, const char *path) {
   int i, used = 0;
   for (i = 1; i < a->rank; i++)
     each *= a->dim[i];
-  if (a->rank > 0 && each == @TOP@_IN)
+  if (a->rank > 0 && each == SAMPLE_IN)
     return (size_t)a->dim[0];
-  if (a->count == @TOP@_IN)
+  if (a->count == SAMPLE_IN)
     return 1;
+#ifdef @TOP@_STATE
+  if (@TOP@_STEPS == 0 && a->rank > 0 && each % SAMPLE_IN == 0) /* several steps a row: a stream all the same */
+    return (size_t)(a->count / SAMPLE_IN);
+#endif
   for (i = 0; i < a->rank && used < 200; i++)
     used += snprintf(text + used, sizeof text - (size_t)used, "%s%lld", i ? " x " : "", (long long)a->dim[i]);
   text[used] = 0;
-  strcat(text, ": samples of @IN@ elements are expected, along the first axis");
+  strcat(text, ": samples of @IN_SAMPLE@ elements are expected, along the first axis");
   fail(FAULT_FILES, path, text);
   return 0;
 }
@@ -198,6 +211,12 @@ static int run_files(const char *in_path, const char *out_path, int raw, int thr
   const double began = now();
   struct stat status;
   int i;
+#ifdef @TOP@_STATE
+  if (@TOP@_STEPS == 0) /* one token needs what the one before it left */
+    threads = 1;
+  for (i = 0; i < threads; i++)
+    @TOP@_reset(&share[i].state);
+#endif
   if (!in)
     fail_system(in_path);
   type = read_header(in, in_path);
@@ -214,25 +233,25 @@ static int run_files(const char *in_path, const char *out_path, int raw, int thr
     shape[i + 1] = out_shape[i];
   if (!@TOP@_npy_write_header(out, raw ? "<i8" : "<f8", rank + 1, shape))
     fail_system(out_path);
-  batch = (size_t)threads * 65536 / (@TOP@_IN + @TOP@_OUT) / 64 * 64 + 64;
+  batch = (size_t)threads * 65536 / (SAMPLE_IN + SAMPLE_OUT) / 64 * 64 + 64;
   if (batch > n)
     batch = n;
   memset(&whole, 0, sizeof whole);
-  bytes = (unsigned char *)need(batch * @TOP@_IN, (size_t)type.size);
+  bytes = (unsigned char *)need(batch * SAMPLE_IN, (size_t)type.size);
   whole.type = &type;
-  whole.x = (double *)need(batch * @TOP@_IN, sizeof *whole.x);
-  whole.in = (@TOP@_in_t *)need(batch * @TOP@_IN, sizeof *whole.in);
-  whole.out = (@TOP@_out_t *)need(batch * @TOP@_OUT, sizeof *whole.out);
-  whole.y = (double *)need(batch * @TOP@_OUT, sizeof *whole.y);
-  whole.integer = raw ? (int64_t *)need(batch * @TOP@_OUT, sizeof *whole.integer) : NULL;
+  whole.x = (double *)need(batch * SAMPLE_IN, sizeof *whole.x);
+  whole.in = (@TOP@_in_t *)need(batch * SAMPLE_IN, sizeof *whole.in);
+  whole.out = (@TOP@_out_t *)need(batch * SAMPLE_OUT, sizeof *whole.out);
+  whole.y = (double *)need(batch * SAMPLE_OUT, sizeof *whole.y);
+  whole.integer = raw ? (int64_t *)need(batch * SAMPLE_OUT, sizeof *whole.integer) : NULL;
   for (at = 0; at < n; at += whole.n) {
-    const size_t elements = (batch < n - at ? batch : n - at) * @TOP@_IN;
-    whole.n = elements / @TOP@_IN;
-    whole.bytes = all ? all + at * @TOP@_IN * 8 : bytes;
+    const size_t elements = (batch < n - at ? batch : n - at) * SAMPLE_IN;
+    whole.n = elements / SAMPLE_IN;
+    whole.bytes = all ? all + at * SAMPLE_IN * 8 : bytes;
     if (!all && fread(bytes, (size_t)type.size, elements, in) != elements)
       fail(FAULT_FILES, in_path, ferror(in) ? strerror(errno) : "file ends within its data");
     run_batch(share, threads, whole);
-    if (fwrite(raw ? (void *)whole.integer : (void *)whole.y, 8, whole.n * @TOP@_OUT, out) != whole.n * @TOP@_OUT)
+    if (fwrite(raw ? (void *)whole.integer : (void *)whole.y, 8, whole.n * SAMPLE_OUT, out) != whole.n * SAMPLE_OUT)
       fail_system(out_path);
     progress(began, at + whole.n, n);
   }
@@ -336,6 +355,25 @@ static int bits_set(uint64_t u) {
   return n;
 }
 
+/* n inputs from number `at` on; how many outputs they give comes back. Channels take turns. */
+static size_t run_some(const @TOP@_in_t *in, @TOP@_out_t *out, size_t at, size_t n) {
+#ifdef @TOP@_STATE
+  static @TOP@_state_t state[@TOP@_CHANNELS];
+  size_t i, due = 0;
+  for (i = 0; i < n; i++) {
+    @TOP@_state_t *s = &state[(at + i) % @TOP@_CHANNELS];
+    if (at + i < @TOP@_CHANNELS)
+      @TOP@_reset(s);
+    due += (size_t)@TOP@(s, in + i * @TOP@_IN, out + due * @TOP@_OUT);
+  }
+  return due;
+#else
+  (void)at;
+  @TOP@_n(in, out, n);
+  return n;
+#endif
+}
+
 static int check(const char *in_path, const char *out_path) {
   enum { AT_ONCE = 256 };
   Vectors in = vectors_open(in_path, in_port, (int)(sizeof in_port / sizeof *in_port), @TOP@_IN);
@@ -344,8 +382,8 @@ static int check(const char *in_path, const char *out_path) {
   @TOP@_in_t *raw = (@TOP@_in_t *)need((size_t)AT_ONCE * @TOP@_IN, sizeof *raw);
   @TOP@_out_t *got = (@TOP@_out_t *)need((size_t)AT_ONCE * @TOP@_OUT, sizeof *got);
   unsigned long wrong = 0, bad_vectors = 0;
-  size_t at, i, e, n;
-  if (in.n != out.n || in.n == 0) {
+  size_t at, i, e, n, due, compared = 0;
+  if (in.n * @RESULTS@ != out.n * TOKENS || in.n == 0) {
     printf("FAIL: %lu input vectors, %lu expected outputs\n", (unsigned long)in.n, (unsigned long)out.n);
     return 1;
   }
@@ -353,17 +391,17 @@ static int check(const char *in_path, const char *out_path) {
     n = in.n - at < AT_ONCE ? in.n - at : (size_t)AT_ONCE;
     for (i = 0; i < n; i++) {
       vectors_next(&in, x);
-      vectors_next(&out, want + i * @TOP@_OUT);
       for (e = 0; e < @TOP@_IN; e++)
         raw[i * @TOP@_IN + e] = (@TOP@_in_t)x[e];
     }
-    @TOP@_n(raw, got, n);
-    for (i = 0; i < n; i++) {
+    due = run_some(raw, got, at, n);
+    for (i = 0; i < due && compared < out.n; i++, compared++) {
       unsigned long before = wrong;
+      vectors_next(&out, want + i * @TOP@_OUT);
       for (e = 0; e < @TOP@_OUT; e++) {
         const int64_t g = (int64_t)got[i * @TOP@_OUT + e], w = want[i * @TOP@_OUT + e];
         if (g != w && wrong == 0)
-          printf("vector %lu, output %lu: expected %lld, got %lld\n", (unsigned long)(at + i), (unsigned long)e, (long long)w, (long long)g);
+          printf("vector %lu, output %lu: expected %lld, got %lld\n", (unsigned long)compared, (unsigned long)e, (long long)w, (long long)g);
         wrong += (unsigned long)bits_set((uint64_t)(g ^ w));
       }
       bad_vectors += wrong != before;
@@ -377,11 +415,13 @@ static int check(const char *in_path, const char *out_path) {
   free(want);
   free(raw);
   free(got);
-  if (wrong)
+  if (compared != out.n)
+    printf("FAIL: %lu outputs of %lu vectors, %lu expected\n", (unsigned long)compared, (unsigned long)in.n, (unsigned long)out.n);
+  else if (wrong)
     printf("FAIL: %lu vectors, %lu bits, %lu mismatches in %lu vectors\n", (unsigned long)out.n, (unsigned long)(out.n * out.bits), wrong, bad_vectors);
   else
     printf("PASS: %lu vectors, %lu bits, 0 mismatches\n", (unsigned long)out.n, (unsigned long)(out.n * out.bits));
-  return wrong != 0;
+  return wrong != 0 || compared != out.n;
 }
 
 static void usage(const char *fault) {

@@ -5,7 +5,7 @@
 --
 --   1. one vector alone, which measures the latency     3. vectors with random gaps, the data unknown in between
 --   2. all vectors back to back, which measures the II   4. a reset in mid-stream, then vectors again
---
+--@RECURRENT@--
 -- The last line it writes is "PASS: ..." or "FAIL: ..."; on FAIL the simulator stops with status 1.
 library ieee;
   use ieee.std_logic_1164.all;
@@ -34,6 +34,9 @@ architecture bench of @TOP@_tb is
   constant C_OUT_BITS   : positive := @OUT_BITS@;
   constant C_IN_COUNT   : positive := @IN_COUNT@;
   constant C_OUT_COUNT  : positive := @OUT_COUNT@;
+  constant C_CHANNELS   : positive := @CHANNELS@; -- take turns, a vector each
+  constant C_STEPS      : positive := @RESULT_STEPS@; -- vectors of a channel that give one output, with the last of them
+  constant C_INTERVAL   : positive := @INTERVAL@; -- cycles from one vector to the next, at least
   constant C_PERIOD     : time     := 10 ns;
   constant C_MAX_REPORT : positive := 10;
 
@@ -51,6 +54,7 @@ architecture bench of @TOP@_tb is
 
   signal clk       : std_logic := '0';
   signal rst       : std_logic := '1';
+  signal in_ready  : std_logic := '1';
   signal in_valid  : std_logic := '0';
   signal in_data   : std_logic_vector(C_IN_BITS - 1 downto 0);
   signal out_valid : std_logic;
@@ -63,7 +67,7 @@ begin
     port map (
       clk       => clk,
       rst       => rst,
-      in_valid  => in_valid,
+@READY_MAP@      in_valid  => in_valid,
       in_data   => in_data,
       out_valid => out_valid,
       out_data  => out_data
@@ -101,8 +105,10 @@ begin
     variable compared   : natural := 0; -- outputs
     variable mismatches : natural := 0; -- bits
     variable reported   : natural := 0;
-    variable first_out  : integer := -1; -- cycle
+    variable first_out  : integer := -1; -- cycle and vector
     variable last_out   : integer := -1;
+    variable first_of   : integer := 0;
+    variable last_of    : integer := 0;
     variable cycle      : natural := 0;
     variable outputs    : natural := 0;
     variable latency    : integer := -1;
@@ -124,7 +130,7 @@ begin
     begin
       open_vectors(f_in, VECTORS_G & "/in.hex", C_IN_BITS, C_IN_COUNT, in_count, fault);
       open_vectors(f_out, VECTORS_G & "/out.hex", C_OUT_BITS, C_OUT_COUNT, out_count, fault);
-      if fault = null and in_count /= out_count then
+      if fault = null and in_count /= out_count * C_STEPS then
         write(fault, VECTORS_G & ": in.hex and out.hex differ in the number of vectors");
       end if;
       if fault /= null then
@@ -191,8 +197,10 @@ begin
       if out_valid = '1' then
         if first_out < 0 then
           first_out := cycle;
+          first_of  := C_EXPECTED.vector;
         end if;
         last_out := cycle;
+        last_of  := C_EXPECTED.vector;
         outputs  := outputs + 1;
       end if;
       if C_EXPECTED.valid then
@@ -211,20 +219,39 @@ begin
       in_data      <= (others => 'X');
     end procedure tick;
 
+    -- Whether a vector gives an output.
+    function is_due (vector : natural) return boolean is
+    begin
+      return (vector / C_CHANNELS) mod C_STEPS = C_STEPS - 1;
+    end function is_due;
+
     -- Drives the next vector of the files until the next tick.
     procedure drive (vector : in natural) is
       variable word : std_logic_vector(C_IN_BITS - 1 downto 0);
     begin
       read_vector(f_in, word, fault);
-      read_vector(f_out, driven.word, fault);
+      if is_due(vector) then
+        read_vector(f_out, driven.word, fault);
+      end if;
       if fault /= null then
         fail(fault.all & " (vector " & to_string(vector) & ")");
       end if;
-      driven.valid  := true;
+      driven.valid  := is_due(vector);
       driven.vector := vector;
       in_valid      <= '1';
       in_data       <= word;
     end procedure drive;
+
+    -- One vector, then what must pass before the next: a token that comes too early must be ignored.
+    procedure send (vector : in natural) is
+    begin
+      drive(vector);
+      tick;
+      for i in 2 to C_INTERVAL loop
+        in_valid <= '1';
+        tick;
+      end loop;
+    end procedure send;
 
     procedure drain is
     begin
@@ -256,7 +283,10 @@ begin
       if N_G > 0 and N_G < total then
         vectors := N_G;
       end if;
-      drive(0);
+      for v in 0 to C_CHANNELS * (C_STEPS - 1) - 1 loop
+        send(v);
+      end loop;
+      drive(C_CHANNELS * (C_STEPS - 1));
       wait until rising_edge(clk);
       in_valid <= '0';
       in_data  <= (others => 'X');
@@ -284,7 +314,7 @@ begin
       else
         write(l, string'("FAIL: "));
       end if;
-      write(l, to_string(vectors) & " vectors, " & to_string(vectors * C_OUT_BITS) & " bits, " & to_string(mismatches) &
+      write(l, to_string(vectors) & " vectors, " & to_string(vectors / C_STEPS * C_OUT_BITS) & " bits, " & to_string(mismatches) &
             " mismatches, latency " & to_string(latency) & " cycles, II " & to_string(ii));
       writeline(output, l);
       running <= false;
@@ -301,22 +331,23 @@ begin
     drain;
 
     -- back to back
+    reset(1);
     open_files;
     first_out := -1;
     outputs   := 0;
     for v in 0 to vectors - 1 loop
-      drive(v);
-      tick;
+      send(v);
     end loop;
     drain;
     close_files;
-    if outputs > 1 then
-      ii := (last_out - first_out + outputs - 2) / (outputs - 1);
+    if last_of > first_of then
+      ii := (last_out - first_out + last_of - first_of - 1) / (last_of - first_of);
     end if;
 
     -- random gaps, mostly short, at times longer than the pipeline
+    reset(1);
     open_files;
-    for v in 0 to minimum(vectors, GAPS_G) - 1 loop
+    for v in 0 to minimum(vectors, GAPS_G * C_CHANNELS * C_STEPS) - 1 loop
       next_random(seed, number);
       if number mod 16 = 0 then
         number := number mod (2 * C_LATENCY + 1);
@@ -328,24 +359,22 @@ begin
       for i in 1 to number loop
         tick;
       end loop;
-      drive(v);
-      tick;
+      send(v);
     end loop;
     drain;
     close_files;
 
     -- reset in mid-stream: nothing from before it comes out after it
+    reset(1);
     open_files;
     for v in 0 to minimum(vectors, C_LATENCY + 2) - 1 loop
-      drive(v);
-      tick;
+      send(v);
     end loop;
     close_files;
     reset(2);
     open_files;
-    for v in 0 to minimum(vectors, 2 * C_LATENCY) - 1 loop
-      drive(v);
-      tick;
+    for v in 0 to minimum(vectors, 2 * C_LATENCY + 2 * C_CHANNELS * C_STEPS) - 1 loop
+      send(v);
     end loop;
     drain;
     close_files;

@@ -21,6 +21,14 @@ extern "C" {
 namespace {
 
 const unsigned latency = @LATENCY@;
+// channels take turns, a vector each; `steps` vectors of a channel give one output; cycles from one vector to the next
+const unsigned channels = @CHANNELS@, steps = @RESULT_STEPS@, interval = @INTERVAL@;
+
+// Number of the output that a vector gives, -1: none.
+long output_of(long v) {
+  const long turn = v / channels;
+  return turn % steps == steps - 1 ? turn / steps * channels + v % channels : -1;
+}
 
 struct Port {
   const char *name;
@@ -135,26 +143,29 @@ public:
     measure_latency();
     for (unsigned i = 0; i < latency + 2; i++)
       tick(-1);
-    first = -1, outputs = 0;
+    reset(1);
+    first = -1;
     for (std::size_t v = 0; v < in.vectors.size(); v++) // back to back
-      tick(long(v));
+      send(long(v));
     drain();
-    const long ii = outputs > 1 ? (last - first + outputs - 2) / (outputs - 1) : 1;
+    const long ii = last_of > first_of ? (last - first + last_of - first_of - 1) / (last_of - first_of) : 1;
+    reset(1);
     for (std::size_t v = 0; v < in.vectors.size() && v < 20000; v++) { // gaps
       uint64_t r = random_bits();
       for (uint64_t gap = r % 16 == 0 ? r / 16 % (2 * latency + 1) : r % 2 ? 0 : r / 16 % 4; gap > 0; gap--)
         tick(-1);
-      tick(long(v));
+      send(long(v));
     }
     drain();
+    reset(1);
     for (std::size_t v = 0; v < in.vectors.size() && v < latency + 2; v++) // reset in mid-stream
-      tick(long(v));
+      send(long(v));
     reset(2);
-    for (std::size_t v = 0; v < in.vectors.size() && v < 2 * latency; v++)
-      tick(long(v));
+    for (std::size_t v = 0; v < in.vectors.size() && v < 2 * latency + 2 * channels * steps; v++)
+      send(long(v));
     drain();
     std::printf("%s: %zu vectors, %" PRIu64 " bits, %ld mismatches, latency %d cycles, II %ld\n", mismatches ? "FAIL" : "PASS", in.vectors.size(),
-                uint64_t(in.vectors.size()) * out_bits, mismatches, measured, ii);
+                uint64_t(out.vectors.size()) * out_bits, mismatches, measured, ii);
     return mismatches ? 1 : 0;
   }
 
@@ -167,11 +178,18 @@ public:
       for (const Port &p : in_ports)
         for (unsigned i = 0; i < p.n; i++)
           x[e++] = static_cast<@TOP@_in_t>(element(in.vectors[v], p.low + i * p.width, p.width, p.is_signed));
-      @TOP@(x.data(), y.data());
+      const long result = output_of(long(v));
+      if (!run_c_model(unsigned(v % channels), v < channels, x.data(), y.data())) {
+        if (result >= 0)
+          fail("C model: vector %zu gives no output", v);
+        continue;
+      }
+      if (result < 0)
+        fail("C model: vector %zu gives an output before its time", v);
       e = 0;
       for (const Port &p : out_ports)
         for (unsigned i = 0; i < p.n; i++, e++) {
-          int64_t expected = element(out.vectors[v], p.low + i * p.width, p.width, p.is_signed);
+          int64_t expected = element(out.vectors[std::size_t(result)], p.low + i * p.width, p.width, p.is_signed);
           if (static_cast<int64_t>(y[e]) != expected)
             mismatch("C model", v, p, i, static_cast<int64_t>(y[e]), expected);
         }
@@ -185,7 +203,21 @@ private:
   std::vector<long> queue; // vector that the design sampled i cycles ago, -1: none
   unsigned head = 0;
   int measured = -1;
-  long cycle = 0, first = -1, last = -1, outputs = 0, mismatches = 0, reported = 0;
+  long cycle = 0, first = -1, last = -1, first_of = 0, last_of = 0, mismatches = 0, reported = 0; // cycles and vectors
+
+  // Whether the outputs count.
+  bool run_c_model(unsigned channel, bool anew, const @TOP@_in_t *x, @TOP@_out_t *y) {
+#ifdef @TOP@_STATE
+    static @TOP@_state_t state[channels];
+    if (anew)
+      @TOP@_reset(&state[channel]);
+    return @TOP@(&state[channel], x, y) != 0;
+#else
+    (void)channel, (void)anew;
+    @TOP@(x, y);
+    return true;
+#endif
+  }
 
   void mismatch(const char *who, std::size_t v, const Port &p, unsigned i, int64_t value, int64_t expected) {
     uint64_t differ = uint64_t(value) ^ uint64_t(expected);
@@ -212,8 +244,8 @@ private:
     cycle++;
   }
 
-  void drive(long v) {
-    dut.in_valid = v >= 0;
+  void drive(long v, bool early = false) {
+    dut.in_valid = v >= 0 || early;
     if (v < 0)
       for (uint32_t &w : noise)
         w = uint32_t(random_bits());
@@ -224,9 +256,9 @@ private:
   }
 
   // What the design shows before the edge is compared; vector v (-1: none) is what it samples at the edge.
-  void tick(long v) {
-    drive(v);
-    const long expected = queue[head];
+  void tick(long v, bool early = false) {
+    drive(v, early);
+    const long vector = queue[head], expected = vector < 0 ? -1 : output_of(vector);
     if (bool(dut.out_valid) != (expected >= 0)) {
       mismatches++;
       if (++reported <= 10)
@@ -234,8 +266,8 @@ private:
     }
     if (dut.out_valid) {
       if (first < 0)
-        first = cycle;
-      last = cycle, outputs++;
+        first = cycle, first_of = vector;
+      last = cycle, last_of = vector;
     }
     if (expected >= 0) {
       get_port(dut.out_data, got);
@@ -251,6 +283,13 @@ private:
     queue[head] = v;
     head = (head + 1) % latency;
     edge();
+  }
+
+  // One vector, then what must pass before the next: a token that comes too early must be ignored.
+  void send(long v) {
+    tick(v);
+    for (unsigned i = 1; i < interval; i++)
+      tick(-1, true);
   }
 
   void drain() {
@@ -270,7 +309,10 @@ private:
   }
 
   void measure_latency() {
-    drive(0);
+    const long alone = long(channels) * long(steps - 1); // the first vector that gives an output
+    for (long v = 0; v < alone; v++)
+      send(v);
+    drive(alone);
     edge();
     drive(-1);
     for (unsigned i = 1; i <= 2 * latency + 16; i++) {
@@ -295,7 +337,7 @@ int main(int argc, char **argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 4096);
   const std::string folder = argc > 1 ? argv[1] : "tb/vectors";
   const File in(folder + "/in.hex", in_bits, in_count), out(folder + "/out.hex", out_bits, out_count);
-  if (in.vectors.size() != out.vectors.size())
+  if (in.vectors.size() != out.vectors.size() * steps)
     fail("in.hex and out.hex differ in the number of vectors");
   Bench bench(in, out);
   bench.check_c_model();

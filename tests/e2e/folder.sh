@@ -19,7 +19,7 @@ no_paths() { ! grep -rn --include='*.vhd' --include='*.c' --include='*.h' --incl
 check folder.no_paths_inside no_paths
 complete() {
   local f
-  for f in README.md Makefile c/ch1.c c/ch1.h vhdl/ch1.vhd vhdl/files.txt tb vivado.tcl quartus.tcl report.json ch1.py; do [ -e "$WORK/a/$f" ] || { echo "no $f"; return 1; }; done
+  for f in README.md Makefile c/ch1.c c/ch1.h vhdl/ch1.vhd vhdl/files.txt tb vivado.tcl quartus.tcl report.json report.html report/plots.gp ch1.py; do [ -e "$WORK/a/$f" ] || { echo "no $f"; return 1; }; done
   [ "$(tail -n 1 "$WORK/a/vhdl/files.txt")" = ch1.vhd ] && ! grep -v '^ch1' "$WORK/a/vhdl/files.txt"
 }
 check folder.complete complete

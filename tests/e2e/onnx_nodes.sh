@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The onnx package's own cases for convolutions, pools, resizing and moving, through the float model.
+# The onnx package's own cases for convolutions, pools, resizing, moving and recurrent layers, through the float model.
 . "$(dirname "$0")/../lib.sh"
 if [ ! -e "$VENV_OK" ]; then
   skip onnx_nodes "numpy or onnx could not be installed"

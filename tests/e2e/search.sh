@@ -33,6 +33,18 @@ if [ "$1" = full ]; then
   check search.ch1 smaller ch1 0.5% 70
 fi
 
+# steps of a recurrent layer: the same weights, and one format for its states
+steps() {
+  "$NNGEN" tests/e2e/exported/rnn_dynamo.onnx --q=8,auto --data=tests/e2e/exported/rnn_dynamo_x.npy --target-loss=10% --target=c -q -o "$WORK/steps" &&
+    make -s -C "$WORK/steps" check && python3 - "$WORK/steps/report.json" <<'EOF'
+import json, sys
+r = json.load(open(sys.argv[1]))
+states = [(l["W"], l["I"]) for l in r["layers"] if l["op"] == "Tanh"]
+assert len(states) == 5 and len(set(states)) == 1 and states[0][0] < 8, states
+EOF
+}
+check search.steps steps
+
 ngamma=(models/ngamma.onnx "--q=8,auto" --data=models/data/ngamma_x.npy -q --target-loss=2%)
 again() {
   "$NNGEN" "${ngamma[@]}" --target=c -o "$WORK/one" && "$NNGEN" "${ngamma[@]}" --target=c -o "$WORK/two" && diff -r "$WORK/one/c" "$WORK/two/c"

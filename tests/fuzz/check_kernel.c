@@ -79,6 +79,35 @@ typedef struct {
   double *trace;
 } Trace;
 
+/* What TOP_reset fills: a channel's state between two calls. */
+static void *fresh_state(const Kernel *k) {
+  void *state = mem_array((size_t)k->n_state + 1, sizeof(int64_t));
+  if (k->n_state) {
+    FUNCTION(void, _reset, (void *));
+    _reset(state);
+  }
+  return state;
+}
+
+/* Outputs that count, of SAMPLES. */
+static size_t due_of(const Kernel *k, int64_t *out) {
+  size_t due = 0;
+  for (size_t i = 0; i < SAMPLES; i++)
+    if (hir_due(k, i))
+      memmove(out + due++ * (size_t)k->n_out, out + i * (size_t)k->n_out, (size_t)k->n_out * sizeof *out);
+  return due;
+}
+
+static size_t run(const Kernel *k, void *state, const void *x, void *y, size_t n, uint64_t *counts) {
+  if (k->n_state) {
+    FUNCTION(size_t, _run, (void *, const void *, void *, size_t, uint64_t *));
+    return _run(state, x, y, n, counts);
+  }
+  FUNCTION(void, _run, (const void *, void *, size_t, uint64_t *));
+  _run(x, y, n, counts);
+  return n;
+}
+
 static void trace_sample(void *ctx, size_t sample, const i128 *val) {
   Trace *t = ctx;
   double *at = t->trace + sample * (size_t)t->n;
@@ -101,25 +130,33 @@ static const HirPort *port_of(const HirPort *p, int i) {
   return p;
 }
 
-static void check_raw(const Kernel *k, const int64_t *in, const int64_t *want, const HirCounts *c, const Trace *t) {
+static void check_raw(const Kernel *k, const int64_t *in, int64_t *want, const HirCounts *c, const Trace *t) {
   Element ie = element_of(k->in_port, k->n_in_ports), oe = element_of(k->out_port, k->n_out_ports);
   void *x = mem_array((size_t)SAMPLES * (size_t)k->n_in, (size_t)ie.bytes),
        *y = mem_array((size_t)SAMPLES * (size_t)k->n_out, (size_t)oe.bytes);
   uint64_t *counts = mem_array((size_t)k->n_sites + 1, sizeof *counts);
   double *trace = mem_array((size_t)SAMPLES * (size_t)t->n + 1, sizeof *trace);
-  FUNCTION(void, _run, (const void *, void *, size_t, uint64_t *));
-  FUNCTION(void, _trace, (const void *, double *, size_t));
+  void *state = fresh_state(k);
+  size_t due = 0, wanted = due_of(k, want);
   for (size_t i = 0; i < (size_t)SAMPLES * (size_t)k->n_in; i++)
     put(x, i, ie, in[i]);
   for (size_t at = 0, n = 1; at < SAMPLES; at += n, n = n * 2 + 1) { /* batches of 1, 3, 7, ... */
     n = n < SAMPLES - at ? n : SAMPLES - at;
-    _run((char *)x + at * (size_t)k->n_in * (size_t)ie.bytes, (char *)y + at * (size_t)k->n_out * (size_t)oe.bytes, n, counts);
+    due += run(k, state, (char *)x + at * (size_t)k->n_in * (size_t)ie.bytes, (char *)y + due * (size_t)k->n_out * (size_t)oe.bytes, n,
+               counts);
   }
-  for (size_t i = 0; i < (size_t)SAMPLES * (size_t)k->n_out; i++)
+  check(due == wanted, "number of outputs", due, (int)wanted);
+  for (size_t i = 0; i < due * (size_t)k->n_out; i++)
     check(get(y, i, oe) == want[i], "output", i / (size_t)k->n_out, (int)(i % (size_t)k->n_out));
   for (int i = 0; i < k->n_sites && !hir_has(k, HIR_QUANT); i++)
     check(counts[i] == c->saturated[i] + c->wrapped[i], "count", 0, i);
-  _trace(x, trace, SAMPLES);
+  if (k->n_state) {
+    FUNCTION(void, _trace, (void *, const void *, double *, size_t));
+    _trace(fresh_state(k), x, trace, SAMPLES);
+  } else {
+    FUNCTION(void, _trace, (const void *, double *, size_t));
+    _trace(x, trace, SAMPLES);
+  }
   for (size_t i = 0; i < (size_t)SAMPLES * (size_t)t->n; i++)
     check(trace[i] == t->trace[i] || isnan(trace[i]) || isnan(t->trace[i]), "trace", i / (size_t)t->n, (int)(i % (size_t)t->n));
 }
@@ -144,8 +181,6 @@ static void check_numbers(const Kernel *k, int round, int overflow) {
   uint64_t seed = 7;
   FUNCTION(size_t, _quantize, (const double *, void *, size_t));
   FUNCTION(void, _dequantize, (const void *, double *, size_t));
-  FUNCTION(void, _float_n, (const float *, float *, size_t));
-  FUNCTION(void, _n, (const void *, void *, size_t));
   for (size_t i = 0; i < n_in; i++)
     x[i] = input(&seed, port_of(k->in_port, (int)(i % (size_t)k->n_in))->fmt);
   size_t said = _quantize(x, raw, SAMPLES);
@@ -159,7 +194,7 @@ static void check_numbers(const Kernel *k, int round, int overflow) {
     check(get(raw, i, ie) == want, "quantize", i / (size_t)k->n_in, e);
   }
   check(said == clipped, "number of inputs out of range", said, (int)clipped);
-  _n(raw, raw_out, SAMPLES);
+  n_out = run(k, fresh_state(k), raw, raw_out, SAMPLES, NULL) * (size_t)k->n_out;
   _dequantize(raw_out, y, SAMPLES);
   for (size_t i = 0; i < n_out; i++) {
     Format f = port_of(k->out_port, (int)(i % (size_t)k->n_out))->fmt;
@@ -171,7 +206,14 @@ static void check_numbers(const Kernel *k, int round, int overflow) {
     in[i] = nn_from_double((double)xf[i], f.W - f.I, nn_lowest(f.W, f.is_signed), nn_highest(f.W, f.is_signed), round, overflow, NULL);
   }
   hir_eval(k, SAMPLES, in, out, NULL, NULL, NULL);
-  _float_n(xf, yf, SAMPLES);
+  due_of(k, out);
+  if (k->n_state) {
+    FUNCTION(size_t, _float_n, (void *, const float *, float *, size_t));
+    check(_float_n(fresh_state(k), xf, yf, SAMPLES) * (size_t)k->n_out == n_out, "number of float outputs", 0, 0);
+  } else {
+    FUNCTION(void, _float_n, (const float *, float *, size_t));
+    _float_n(xf, yf, SAMPLES);
+  }
   for (size_t i = 0; i < n_out; i++) {
     Format f = port_of(k->out_port, (int)(i % (size_t)k->n_out))->fmt;
     check(yf[i] == (float)nn_to_double(out[i], f.W - f.I), "float", i / (size_t)k->n_out, (int)(i % (size_t)k->n_out));
@@ -205,7 +247,7 @@ int main(int argc, char **argv) {
                                          : nn_wrap((int64_t)(r >> 3), nn_lowest(f.W, f.is_signed), nn_highest(f.W, f.is_signed));
   }
   HirCounts c = {mem_array((size_t)k->n_sites + 1, sizeof(uint64_t)), mem_array((size_t)k->n_sites + 1, sizeof(uint64_t))};
-  hir_eval(k, SAMPLES, in, out, &c, trace_sample, &t);
+  hir_eval(k, SAMPLES, in, out, &c, trace_sample, &t); /* one channel */
   check_raw(k, in, out, &c, &t);
   check_numbers(k,
                 argc == 5 && argv[3][0] == 't'         ? NN_TRN

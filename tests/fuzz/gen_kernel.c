@@ -207,6 +207,38 @@ static HirPort *ports(Kernel *k, int n_elements, int first_of, bool inputs) {
   return p;
 }
 
+/* A third of the kernels is recurrent. */
+static void add_state(Kernel *k) {
+  k->n_states = below(3) ? 0 : between(1, 2);
+  k->state = mem_array(2, sizeof *k->state);
+  for (int i = 0; i < k->n_states; i++) {
+    HirState *s = &k->state[i];
+    *s = (HirState){.name = mem_printf("h%d", i), .first = k->n_state, .n = between(1, 4)};
+    s->fmt = (Format){.W = between(1, width > 40 ? 40 : width / 2), .is_signed = below(4) > 0};
+    s->fmt.I = s->fmt.W - between(-2, 12);
+    s->init = mem_array((size_t)s->n, sizeof *s->init);
+    for (int e = 0; e < s->n; e++)
+      s->init[e] = below(2) ? 0 : (int64_t)(next() & (((uint64_t)1 << (s->fmt.W - s->fmt.is_signed)) - 1));
+    k->n_state += s->n;
+  }
+  for (int i = 0; i < k->n_states; i++)
+    for (int e = 0; e < k->state[i].n; e++) {
+      Format f = k->state[i].fmt;
+      put(hir_in(k, k->n_in + k->state[i].first + e, f.is_signed ? -((i128)1 << (f.W - 1)) : 0, ((i128)1 << (f.W - f.is_signed)) - 1));
+    }
+  if (k->n_state) {
+    k->steps = below(4);
+    k->each_step = below(3) == 0;
+    k->channels = below(2) ? 1 : between(2, 9);
+  }
+}
+
+static int state_value(Kernel *k, Format f) {
+  i128 lo = f.is_signed ? -((i128)1 << (f.W - 1)) : 0, hi = lo + ((i128)1 << f.W) - 1;
+  int v = pick();
+  return below(2) || width_at(k, v) > 62 ? hir_wrap(k, v, f.W, f.is_signed, -1) : hir_clamp(k, v, lo, hi, site(k));
+}
+
 static Kernel *random_kernel(int values) {
   Kernel *k = hir_new("fuzz");
   int n_in = between(1, 12);
@@ -216,6 +248,7 @@ static Kernel *random_kernel(int values) {
       Format f = k->in_port[i].fmt;
       put(hir_in(k, e, f.is_signed ? -((i128)1 << (f.W - 1)) : 0, ((i128)1 << (f.W - f.is_signed)) - 1));
     }
+  add_state(k);
   int layers = between(1, 4);
   for (int l = 0; l < layers; l++) {
     int first = n_values;
@@ -227,11 +260,14 @@ static Kernel *random_kernel(int values) {
     close_layer(k, first);
   }
   k->n_out = between(1, 8);
-  k->out = mem_array((size_t)k->n_out, sizeof *k->out);
+  k->out = mem_array((size_t)hir_outs(k), sizeof *k->out);
   for (int i = 0; i < k->n_out; i++) {
     int v = pick();
     k->out[i] = width_at(k, v) > 62 ? hir_wrap(k, v, between(1, 60), true, -1) : v;
   }
+  for (int i = 0, at = k->n_out; i < k->n_states; i++)
+    for (int e = 0; e < k->state[i].n; e++)
+      k->out[at++] = state_value(k, k->state[i].fmt);
   k->out_port = ports(k, k->n_out, 0, false);
   return k;
 }

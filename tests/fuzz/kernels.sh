@@ -11,13 +11,15 @@ for ((i = 0; i < n; i++)); do
   seed=$((first + i)) out=$WORK/k
   rm -rf "$out"
   "$make_kernel" $seed >"$WORK/k.hir" || { not_ok "kernels.$seed" "gen_kernel failed"; bad=1; continue; }
-  "$NNGEN" "$WORK/k.hir" --target=all -q -o "$out" >"$WORK/log" 2>&1
+  target=all
+  grep -q '^state' "$WORK/k.hir" && target=vhdl # HLS C++ has no recurrent form
+  "$NNGEN" "$WORK/k.hir" --target=$target -q --plots=none -o "$out" >"$WORK/log" 2>&1
   status=$?
   if [ $status -eq 3 ]; then refused=$((refused + 1)); continue; fi
   targets="check"
   [ "$ghdl" -gt 0 ] && [ $((i % (n / ghdl))) -eq 0 ] && targets="check sim"
   [ "$verilator" -gt 0 ] && [ $((i % (n / verilator))) -eq 0 ] && targets="check sim verilate"
-  [ "$hls" -gt 0 ] && [ $((i % (n / hls))) -eq 0 ] && targets+=" hls"
+  [ "$hls" -gt 0 ] && [ $((i % (n / hls))) -eq 0 ] && [ $target = all ] && targets+=" hls"
   # shellcheck disable=SC2086
   if [ $status -ne 0 ] || ! make -s -C "$out" CFLAGS=-O0 HLS_TYPES="$types" $targets >>"$WORK/log" 2>&1; then
     tail -n 5 "$WORK/log"

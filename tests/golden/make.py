@@ -8,9 +8,9 @@ HERE = pathlib.Path(__file__).parent
 N = h.make_node
 
 
-def save(name, args, nodes, inits, width, out, config=None, out_type=T.FLOAT):
+def save(name, args, nodes, inits, width, out, config=None, out_type=T.FLOAT, first="N"):
     width = width if isinstance(width, list) else [width]
-    g = h.make_graph(nodes, name, [h.make_tensor_value_info("x", T.FLOAT, ["N", *width])], [h.make_tensor_value_info("y", out_type, ["N", *out])],
+    g = h.make_graph(nodes, name, [h.make_tensor_value_info("x", T.FLOAT, [first, *width])], [h.make_tensor_value_info("y", out_type, ["N", *out])],
                      [numpy_helper.from_array(np.asarray(v, np.int64 if n[0] == "i" else np.float32), n) for n, v in inits.items()])
     m = h.make_model(g, opset_imports=[h.make_opsetid("", 17)], ir_version=8, producer_name="golden")
     (HERE / f"{name}.onnx").write_bytes(m.SerializeToString())
@@ -34,3 +34,5 @@ save("residual", "--q=5,3 --overflow=wrap",
 save("convolution", "--q=6,3", [N("Conv", ["x", "w", "b"], ["h"], name="conv", pads=[1, 1]), N("Relu", ["h"], ["r"], name="relu"),
                                 N("MaxPool", ["r"], ["p"], name="max", kernel_shape=[2], strides=[2]), N("AveragePool", ["p"], ["y"], name="mean", kernel_shape=[2])],
      {"w": [[[1.5, -.25, .75]], [[.5, 0, 1.25]]], "b": [.5, -1.25]}, [1, 4], [2, 1])
+save("recurrent", "--q=6,2", [N("RNN", ["x", "w", "r", "b"], ["", "h"], name="rnn", hidden_size=2), N("Squeeze", ["h", "i0"], ["y"], name="last")],
+     {"w": [[[1.5], [-.75]]], "r": [[[.5, -1], [.25, .625]]], "b": [[.25, 0, .5, -.125]], "i0": [0]}, [1, 1], [2], first=3)

@@ -99,7 +99,7 @@ external("external_symlink", "link.data", 0, 24)
 
 # ---- unsupported: exit 3 ----
 c = N("DeformConv", ["x", "w", "w"], ["a"], name="conv1")
-save("unknown_ops", [c, N("LSTM", ["a", "w", "w"], ["b"], name="lstm"), N("Frobnicate", ["b"], ["y"], name="frob")], [w()])
+save("unknown_ops", [c, N("LayerNormalization", ["a", "w", "w"], ["b"], name="norm"), N("Frobnicate", ["b"], ["y"], name="frob")], [w()])
 save("unknown_domain", [N("FusedDense", ["x", "w"], ["y"], name="fused", domain="com.acme")], [w()], sets=[h.make_opsetid("com.acme", 1)])
 save("opset_6", [dense], [w()], opset=6)
 save("opset_99", [dense], [w()], opset=99)
@@ -169,6 +169,31 @@ window("many_products", "Conv", [w(np.ones((2, 1, 1, 1)))], ins=(IN("N", 1, 1000
 window("many_elements", "MaxPool", ins=(IN("N", 1, 1100, 1000),), kernel_shape=[2, 2])
 window("many_operations", "Conv", [w(np.random.default_rng(1).normal(0, 1, (6, 8, 3, 3)))], ins=(IN("N", 8, 44, 44),), pads=[1, 1, 1, 1])
 
+
+# ---- recurrent layers ----
+def cell(name, w_dims=(1, 2, 3), r_dims=(1, 2, 2), inits=(), more=(), x=IN(4, 1, 3), ins=(), run_time_w=False, **attributes):
+    """An RNN of two hidden elements over x [steps, batch, 3]; `more` follows x, w, r."""
+    given = [w(np.full(r_dims, .5), "r"), *inits] + ([] if run_time_w else [w(np.full(w_dims, .5))])
+    save(f"recurrent_{name}", [N("RNN", ["x", "w", "r", *more], ["y"], name="cell", **attributes)], given, ins=(x, *ins))
+
+
+cell("weights_shape", w_dims=(1, 2, 2))
+cell("hidden_size", hidden_size=5)
+cell("rank", x=IN("N", 3))
+cell("direction", direction="sideways")
+cell("activations", w_dims=(2, 2, 3), r_dims=(2, 2, 2), direction="bidirectional", activations=["Tanh"])
+cell("affine", activations=["Affine"])
+cell("clip", clip=-1.)
+cell("bias", inits=[w(np.ones((1, 3)), "b")], more=["b"])
+cell("state", inits=[w(np.ones((2, 1, 2)), "h")], more=["", "", "h"])
+cell("function", activations=["Frob"])
+cell("run_time_weights", ins=(IN(1, 2, 3, n="w"),), run_time_w=True)
+cell("lengths", inits=[numpy_helper.from_array(np.array([3], np.int32), "n")], more=["", "n"])
+cell("long", x=IN(2000000, 1, 3))
+loop = h.make_graph([N("Identity", ["go"], ["on"]), N("Relu", ["a"], ["b"])], "body",
+                    [h.make_tensor_value_info("i", T.INT64, []), h.make_tensor_value_info("go", T.BOOL, []), IN(1, 3, n="a")],
+                    [h.make_tensor_value_info("on", T.BOOL, []), IN(1, 3, n="b")])
+save("loop", [N("Loop", ["m", "", "x"], ["y"], name="steps", body=loop)], [numpy_helper.from_array(np.array(3, np.int64), "m")])
 # ---- quantised networks ----
 def typed(a, t, n):
     return h.make_tensor(n, t, np.shape(a), np.ravel(a).tolist())

@@ -216,6 +216,17 @@ typedef struct {
   int bad, value;
 } Trace;
 
+/* A layer of all values: a trace shows those that layers name. */
+static void show_all(Kernel *k) {
+  HirLayer *l = mem_array(1, sizeof *l);
+  l->n = k->n;
+  l->value = mem_array((size_t)k->n, sizeof *l->value);
+  l->frac = mem_array((size_t)k->n, sizeof *l->frac);
+  for (int i = 0; i < k->n; i++)
+    l->value[i] = i;
+  k->layer = l, k->n_layers = k->cap_layers = 1;
+}
+
 static void compare_values(void *ctx, size_t sample, const i128 *val) {
   Trace *t = ctx;
   for (int i = 0; i < t->r->n; i++)
@@ -232,6 +243,7 @@ static void builders_mean_what_they_say(void **state) {
     Random *r = random_kernel((uint64_t)number, number % 2);
     int64_t out[SAMPLES * 8];
     Trace t = {.r = r};
+    show_all(r->k);
     hir_eval(r->k, SAMPLES, r->in, out, NULL, compare_values, &t);
     if (t.bad)
       fail_msg("kernel %d: %d values wrong or outside their interval, first %d", number, t.bad, t.value);
@@ -262,6 +274,7 @@ static void affine_intervals_hold(void **state) {
     hir_affine(k, number % 4 == 1);
     Trace t = {.r = r};
     int64_t out[SAMPLES * 8];
+    show_all(k);
     hir_eval(k, SAMPLES, r->in, out, NULL, compare_values, &t);
     if (t.bad)
       fail_msg("kernel %d: value %d leaves its interval", number, t.value);

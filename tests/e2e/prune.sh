@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# --prune=P% and --prune=N:M: as many zeros as asked for, what is left makes up for them, the design stays bit-exact.
+. "$(dirname "$0")/../lib.sh"
+run() { # FOLDER MODEL OPTIONS...
+  local out=$WORK/$1 model=$2
+  shift 2
+  "$NNGEN" "models/$model.onnx" --q=8,auto "--data=models/data/${model}_x.npy" "--labels=models/data/${model}_y.npy" --target=c --plots=none -q -o "$out" "$@"
+}
+zeros() { # FOLDER LEAST MOST: share of zeros among all parameters
+  python3 - "$WORK/$1/report.json" "$2" "$3" <<'EOF'
+import json, sys
+l = json.load(open(sys.argv[1]))["layers"]
+share = sum(x["zeros"] for x in l) / sum(x["params"] for x in l)
+print(f"{share:.3f} zeros")
+sys.exit(not float(sys.argv[2]) <= share <= float(sys.argv[3]))
+EOF
+}
+lost() { # FOLDER MOST: accuracy against float
+  python3 - "$WORK/$1/report.json" "$2" <<'EOF'
+import json, sys
+a = json.load(open(sys.argv[1]))["accuracy"]
+print(a["float_metric"], a["fixed_metric"])
+sys.exit(not a["float_metric"] - a["fixed_metric"] <= float(sys.argv[2]))
+EOF
+}
+half() { run half jet_like --prune=50% && zeros half 0.46 0.52 && lost half 0.005; }
+check prune.half half
+check prune.half.bits make -s -C "$WORK/half" check
+of_four() { run four jet_like --prune=2:4 && zeros four 0.46 0.52 && lost four 0.01; }
+check prune.two_of_four of_four
+keras() { run keras ngamma --prune=75% && zeros keras 0.70 0.78 && lost keras 0.01; } # the bias is an addition of its own
+check prune.matmul_and_add keras
+conv() { run conv cnn1d --prune=10% && zeros conv 0.08 0.12 && lost conv 0.05; }
+check prune.convolution conv
+again() { run again jet_like --prune=50% && cmp "$WORK/half/c/jet_like.c" "$WORK/again/c/jet_like.c"; }
+check prune.same_bytes again
+all() { run all ch1 --prune=100% && make -s -C "$WORK/all" check; }
+check prune.everything all
+none() { run none ch1 --prune=0% && run plain ch1 && cmp "$WORK/none/c/ch1.c" "$WORK/plain/c/ch1.c"; }
+check prune.nothing none
+field_is() { [ "$(field "$WORK/four/report.json" options.prune)" = 2:4 ] && [ "$(field "$WORK/half/report.json" options.prune)" = 50% ]; }
+check prune.reported field_is
+for o in 101% -1% x% 0:4 5:4 2:1 2: :4 a:4; do rejects "prune.option.$o" 1 'must be a' "$NNGEN" models/ch1.onnx "--prune=$o" -o "$WORK/no"; done
