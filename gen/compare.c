@@ -26,7 +26,7 @@ typedef struct {
 const Tensor *report_tensor(const Graph *g, const HirLayer *l) {
   for (int i = 0; i < g->n_nodes; i++)
     if (g->node[i]->n_out && g->node[i]->out[0] && !strcmp(g->node[i]->name, l->name) && !strcmp(g->node[i]->out[0]->name, l->tensor))
-      return g->node[i]->out[0];
+      return g->node[i]->out[0]->scale != 0 ? NULL : g->node[i]->out[0]; /* its integers are those of the layer before */
   return NULL;
 }
 
@@ -150,7 +150,7 @@ static void compare_outputs(Run *r) {
     for (int p = 0; p < k->n_out_ports; p++)
       for (int e = 0; e < k->out_port[p].n; e++) {
         int i = k->out_port[p].first + e;
-        fixed[i] = ldexp((double)c->out[at * (size_t)k->n_out + (size_t)i], -(k->out_port[p].fmt.W - k->out_port[p].fmt.I));
+        fixed[i] = port_value(&k->out_port[p], c->out[at * (size_t)k->n_out + (size_t)i]);
         double err = fixed[i] - want[i];
         if (is_index(g->out[p]))
           continue;
@@ -190,7 +190,10 @@ Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const
       for (int e = 0; e < k->in_port[p].n; e++) {
         size_t i = at * (size_t)s->n_in + (size_t)(k->in_port[p].first + e);
         bool fits = true;
-        raw[i] = quant_const(s->in[i], k->in_port[p].fmt, o->round, o->overflow, &fits);
+        if (k->in_port[p].scale != 0) /* limits are part of the network's meaning */
+          raw[i] = port_quantised(&k->in_port[p], s->in[i]);
+        else
+          raw[i] = quant_const(s->in[i], k->in_port[p].fmt, o->round, o->overflow, &fits);
         beyond += !fits;
         c->beyond[p] += !fits;
       }

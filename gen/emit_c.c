@@ -58,13 +58,22 @@ static const char *format_name(Format f) {
   return mem_printf("%s<%d,%d>", f.is_signed ? "" : "unsigned ", f.W, f.I);
 }
 
+/* What integer q stands for: "(q - 3) * 0x1.8p-5". */
+static const char *scale_text(const HirPort *p, const char *q) {
+  const char *less = p->zero > 0 ? mem_printf("(%s - %lld)", q, (long long)p->zero) : mem_printf("(%s + %lld)", q, -(long long)p->zero);
+  return mem_printf("%s * %a", p->zero ? less : q, p->scale);
+}
+
 static void port_comment(Buf *b, const char *what, const HirPort *p, int n) {
   for (int i = 0; i < n; i++) {
     buf_printf(b, " * %s '%s': elements %d to %d, %s, shape", what, comment(p[i].name), p[i].first, p[i].first + p[i].n - 1,
                format_name(p[i].fmt));
     for (int j = 0; j < p[i].rank; j++)
       buf_printf(b, "%s%lld", j ? " x " : " ", (long long)p[i].dim[j]);
-    buf_puts(b, p[i].rank ? "\n" : " scalar\n");
+    buf_puts(b, p[i].rank ? "" : " scalar");
+    if (p[i].scale != 0)
+      buf_printf(b, ", integer q stands for %s", scale_text(&p[i], "q"));
+    buf_puts(b, "\n");
   }
 }
 
@@ -143,8 +152,9 @@ static const char *load_text(const Design *d, const CPlan *p) {
 }
 
 /* Whether the port can take the quick way (NN_QUANTIZE), from numbers with that many bits. */
-static bool fast(const Options *o, Format f, int bits) {
-  return o->overflow != OVERFLOW_WRAP && f.W <= bits && f.W - f.I >= 0 && f.W - f.I < 100;
+static bool fast(const Options *o, const HirPort *p, int bits) {
+  const Format f = p->fmt;
+  return p->scale == 0 && o->overflow != OVERFLOW_WRAP && f.W <= bits && f.W - f.I >= 0 && f.W - f.I < 100;
 }
 
 static const char *range_text(const Design *d, Format f, bool is_double) {
@@ -158,7 +168,16 @@ static void quantize_port(Buf *b, const Design *d, const HirPort *p, bool is_dou
   const char *top = d->top, *round = (const char *const[]){"TRN", "RND", "RNE"}[d->o->round];
   int frac = p->fmt.W - p->fmt.I;
   int64_t hi = (int64_t)(UINT64_MAX >> (64 - p->fmt.W) >> (p->fmt.is_signed ? 1 : 0)), lo = p->fmt.is_signed ? -hi - 1 : 0;
-  if (fast(d->o, p->fmt, is_double ? 30 : 22)) {
+  if (p->scale != 0) { /* limits are part of the network's meaning, not counted */
+    buf_printf(b,
+               "    for (e = %d; e < %d; e++) {\n      const float quotient = (float)x[e] / %af;\n      %s = (%s)(%s_from_double(quotient, "
+               "0, %lld, "
+               "%lld, %s_RNE, %s_SAT, 0) + %lld);\n    }\n",
+               p->first, p->first + p->n, p->scale, to, cast, top, (long long)(lo - p->zero), (long long)(hi - p->zero), top, top,
+               (long long)p->zero);
+    return;
+  }
+  if (fast(d->o, p, is_double ? 30 : 22)) {
     buf_printf(b, "    beyond += %s_quantize_f%d(x + %d, row + %d, %d, %s);\n", top, is_double ? 64 : 32, p->first, p->first, p->n,
                range_text(d, p->fmt, is_double));
     buf_printf(b, "    for (e = %d; e < %d; e++)\n      %s = (%s)row[e];\n", p->first, p->first + p->n, to, cast);
@@ -191,7 +210,7 @@ static void quantize_text(Buf *b, const Design *d, const CPlan *p) {
       buf_printf(b, "size_t %s_quantize(const double *x, %s_in_t *in, size_t n) {\n", top, top);
     else
       buf_printf(b, "static size_t %s_load_float(%s_mem *m, const float *x, size_t n) {\n", top, top);
-    bool whole = one && fast(d->o, all.fmt, is_double ? 30 : 22);
+    bool whole = one && fast(d->o, &all, is_double ? 30 : 22);
     buf_printf(b, "  %sint32_t row[%s_ROW];\n  size_t beyond = 0, i, e%s;\n  (void)row;\n", where, top, whole && !is_double ? ", l" : "");
     if (whole) {
       buf_printf(b,
@@ -222,8 +241,9 @@ static const char *dequantize_text(const Design *d, const char *from, const char
   Buf b = {0};
   for (int i = 0; i < d->k->n_out_ports; i++) {
     const HirPort *p = &d->k->out_port[i];
-    buf_printf(&b, "    for (e = %d; e < %d; e++)\n      y[e] = %s((double)%s * 0x1p%d);\n", p->first, p->first + p->n, cast, from,
-               -(p->fmt.W - p->fmt.I));
+    const char *value = mem_printf("(double)%s * 0x1p%d", from, -(p->fmt.W - p->fmt.I));
+    buf_printf(&b, "    for (e = %d; e < %d; e++)\n      y[e] = %s(%s);\n", p->first, p->first + p->n, cast,
+               p->scale != 0 ? scale_text(p, mem_printf("(double)%s", from)) : value);
   }
   return b.s ? b.s : "";
 }

@@ -33,7 +33,7 @@ static void port_rows(Buf *b, const char *signal, const HirPort *p, int n) {
     buf_printf(b, "| `%s(%d downto %d)` | %s | ", signal, low + p[i].n * p[i].fmt.W - 1, low, cell(p[i].name));
     for (int r = 0; r < p[i].rank; r++)
       buf_printf(b, "%s%lld", r ? "×" : "", (long long)p[i].dim[r]);
-    buf_printf(b, " | %d | `%s` |\n", p[i].n, format_text(p[i].fmt));
+    buf_printf(b, " | %d | `%s`%s |\n", p[i].n, format_text(p[i].fmt), hir_port_scale(&p[i]));
   }
 }
 

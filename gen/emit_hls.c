@@ -40,8 +40,9 @@ static void each_port(Buf *b, int n, const char *separator, const char *before, 
 
 static void port_types(Buf *b, const Hls *h, const char *what, const HirPort *p, int n) {
   for (int i = 0; i < n; i++) {
-    buf_printf(b, "/* %s '%s': %d x %s, raw integers v that stand for v * 2^%d */\n", !strcmp(what, "in") ? "input" : "output",
-               comment(p[i].name), p[i].n, format_text(p[i].fmt), p[i].fmt.I - p[i].fmt.W);
+    const char *point = mem_printf(", raw integers v that stand for v * 2^%d", p[i].fmt.I - p[i].fmt.W);
+    buf_printf(b, "/* %s '%s': %d x %s%s */\n", !strcmp(what, "in") ? "input" : "output", comment(p[i].name), p[i].n, format_text(p[i].fmt),
+               p[i].scale != 0 ? hir_port_scale(&p[i]) : point);
     buf_printf(b, "typedef %s_hls::%c<%d> %s_%s%d_t;\n", h->d->top, p[i].fmt.is_signed ? 'S' : 'U', p[i].fmt.W, h->d->top, what, i);
   }
   buf_printf(b, "struct %s_%s {\n", h->d->top, what);

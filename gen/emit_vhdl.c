@@ -36,7 +36,7 @@ static void header_ports(Buf *b, const char *signal, const HirPort *p, int n) {
   int low = 0;
   for (int i = 0; i < n; i++) {
     buf_printf(b, "--   %-8s %5d downto %-5d %s, %d", signal, low + p[i].n * p[i].fmt.W - 1, low, diag_text(p[i].name), p[i].n);
-    buf_printf(b, " x %s\n", format_text(p[i].fmt));
+    buf_printf(b, " x %s%s\n", format_text(p[i].fmt), hir_port_scale(&p[i]));
     low += p[i].n * p[i].fmt.W;
   }
 }

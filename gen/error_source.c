@@ -122,7 +122,7 @@ static void run_sample(ErrorSource *e, const int64_t *raw, const i128 *val) {
   for (int p = 0; p < e->k->n_in_ports; p++) {
     const HirPort *port = &e->k->in_port[p];
     for (int i = 0; i < port->n; i++)
-      e->fixed[e->g->in[p]->id][i] = ldexp((double)raw[port->first + i], port->fmt.I - port->fmt.W);
+      e->fixed[e->g->in[p]->id][i] = port_value(port, raw[port->first + i]);
   }
   const Graph *g = e->g;
   const Kernel *k = e->k;

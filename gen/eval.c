@@ -135,6 +135,12 @@ double to_dtype(DataType t, double v) {
     return round_float(v, 8, -125, 3.3895313892515355e38);
   case DT_BOOL:
     return v != 0;
+  case DT_INT2:
+  case DT_UINT2:
+    return wrap(v, 2, t == DT_INT2);
+  case DT_INT4:
+  case DT_UINT4:
+    return wrap(v, 4, t == DT_INT4);
   case DT_INT8:
   case DT_UINT8:
     return wrap(v, 8, t == DT_INT8);

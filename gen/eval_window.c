@@ -85,6 +85,8 @@ static int64_t padded_members(const Window *w, const int64_t *at) {
 }
 
 int64_t window_members(const Node *n, const Window *w, const int64_t *at, int64_t seen) {
+  if (attr_int(n, "sum", 0)) /* pass_quantized_ops.c */
+    return 1;
   return n->op == OP_AveragePool && attr_int(n, "count_include_pad", 0) ? padded_members(w, at) : seen;
 }
 

@@ -7,9 +7,33 @@
 #include <stdlib.h>
 
 const char *dtype_name(DataType t) {
-  static const char *const name[] = {"undefined", "float32", "uint8",   "int8",   "uint16", "int16",     "int32",      "int64",   "text",
-                                     "bool",      "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16"};
+  static const char *const name[] = {
+      "undefined",      "float32",    "uint8",          "int8",   "uint16", "int16",      "int32",      "int64",    "text",
+      "bool",           "float16",    "float64",        "uint32", "uint64", "complex64",  "complex128", "bfloat16", "float8e4m3fn",
+      "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",  "int4",   "float4e2m1", "float8e8m0", "uint2",    "int2"};
   return (unsigned)t < sizeof name / sizeof *name ? name[t] : "?";
+}
+
+bool dtype_is_small_float(DataType t) {
+  return (t >= DT_FLOAT8E4M3FN && t <= DT_FLOAT8E5M2FNUZ) || t == DT_FLOAT4E2M1 || t == DT_FLOAT8E8M0;
+}
+
+bool dtype_range(DataType t, double *lo, double *hi) {
+  static const struct {
+    DataType t;
+    int bits;
+    bool is_signed;
+  } type[] = {{DT_BOOL, 1, false},    {DT_INT2, 2, true},   {DT_UINT2, 2, false},  {DT_INT4, 4, true},
+              {DT_UINT4, 4, false},   {DT_INT8, 8, true},   {DT_UINT8, 8, false},  {DT_INT16, 16, true},
+              {DT_UINT16, 16, false}, {DT_INT32, 32, true}, {DT_UINT32, 32, false}};
+  for (size_t i = 0; i < sizeof type / sizeof *type; i++)
+    if (type[i].t == t) {
+      const double span = (double)((int64_t)1 << type[i].bits);
+      *lo = type[i].is_signed ? -span / 2 : 0;
+      *hi = *lo + span - 1;
+      return true;
+    }
+  return false;
 }
 
 bool dtype_is_float(DataType t) {
@@ -50,8 +74,9 @@ Node *graph_insert(Graph *g, const Node *before, const char *op_type, const char
   Node *n = mem_alloc(sizeof *n);
   n->domain = "";
   n->op = op_find("", op_type);
-  if (n->op == OP_UNKNOWN) {
-    n->domain = "ai.onnx.ml";
+  static const char *const others[] = {"ai.onnx.ml", "nngen"};
+  for (int i = 0; i < 2 && n->op == OP_UNKNOWN; i++) {
+    n->domain = others[i];
     n->op = op_find(n->domain, op_type);
   }
   n->op_type = op_type;

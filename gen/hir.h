@@ -58,6 +58,8 @@ typedef struct {
   int64_t dim[MAX_RANK];
   int first, n;
   Format fmt;
+  double scale; /* of a quantised network: integer v stands for (v - zero) * scale; 0: for v * 2^-(W-I) */
+  int64_t zero;
 } HirPort;
 
 /* n elements of a recurrent kernel's state: numbers first .. first+n-1, the integers they start from. */
@@ -261,6 +263,8 @@ void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCou
               void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx);
 
 /* ---- hir_text.c: text form, an input too ---- */
+/* ", integer q stands for (q - 3) * 0.05"; empty where there is no scale. */
+const char *hir_port_scale(const HirPort *p);
 void hir_print(const Kernel *k, FILE *f);
 /* NULL after diag_error (EXIT_INVALID). */
 Kernel *hir_parse(const char *file, const char *text);

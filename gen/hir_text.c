@@ -30,12 +30,21 @@ static void quoted(FILE *f, const char *s) {
   fputc('"', f);
 }
 
+const char *hir_port_scale(const HirPort *p) {
+  if (p->scale == 0)
+    return "";
+  const char *q = p->zero ? mem_printf("(q %c %lld)", p->zero < 0 ? '+' : '-', llabs((long long)p->zero)) : "q";
+  return mem_printf(", integer q stands for %s * %.9g", q, p->scale);
+}
+
 static void print_port(FILE *f, const char *kind, const HirPort *p) {
   fprintf(f, "%s ", kind);
   quoted(f, p->name);
   fprintf(f, " %d %d %d %d %c %d", p->first, p->n, p->fmt.W, p->fmt.I, p->fmt.is_signed ? 's' : 'u', p->rank);
   for (int i = 0; i < p->rank; i++)
     fprintf(f, " %lld", (long long)p->dim[i]);
+  if (p->scale != 0)
+    fprintf(f, " scale %a %lld", p->scale, (long long)p->zero);
   fputc('\n', f);
 }
 
@@ -210,6 +219,12 @@ static HirPort port(Reader *r) {
   p.rank = small(r, 0, MAX_RANK);
   for (int i = 0; i < p.rank; i++)
     p.dim[i] = small(r, 1, 1 << 24);
+  if (word_is(r, "scale")) {
+    p.scale = strtod(word(r), NULL);
+    p.zero = small(r, -(1 << 24), 1 << 24);
+    if (!(p.scale > 0 && p.scale < 1e38))
+      complain(r, "a positive scale is expected");
+  }
   return p;
 }
 

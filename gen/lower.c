@@ -188,7 +188,8 @@ static void begin_layer(Lower *l, const Node *n) {
 }
 
 static HirPort make_port(const Tensor *t, int first) {
-  HirPort p = {.name = t->name, .rank = t->rank, .first = first, .n = (int)tensor_count(t), .fmt = t->fmt};
+  HirPort p = {
+      .name = t->name, .rank = t->rank, .first = first, .n = (int)tensor_count(t), .fmt = t->fmt, .scale = t->scale, .zero = t->zero};
   memcpy(p.dim, t->dim, sizeof p.dim);
   return p;
 }

@@ -76,9 +76,12 @@ static Graph *front_end(const Options *o) {
   done(o, "infer", g, NULL);
   pass_roll(g);
   done(o, "roll", g, NULL);
+  pass_quantized(g);
+  done(o, "quantized", g, NULL);
   pass_fuse(g);
   done(o, "fuse", g, NULL);
   pass_fold_affine(g);
+  pass_chains(g);
   done(o, "fold", g, NULL);
   pass_dead(g);
   pass_check_static(g);
@@ -95,9 +98,22 @@ static Graph *front_end(const Options *o) {
   return g;
 }
 
+/* Options that choose weights and formats where a quantised network has its own. */
+static void refuse_for_quantised(const Graph *g, const Options *o) {
+  for (int i = 0; i < g->n_nodes; i++)
+    if (g->node[i]->op == OP_Requantize && (o->target_loss >= 0 || o->merge >= 0 || o->prune >= 0 || o->prune_share > 0 || o->prune_of)) {
+      diag_error(EXIT_UNSUPPORTED, g->node[i],
+                 "the network comes quantised: its weights and formats are given, --target-loss, --merge and "
+                 "--prune have nothing to choose");
+      return;
+    }
+}
+
 /* Float graph to integers, proved widths. */
 static Kernel *middle(Graph *g, const Options *o, const Samples *s, const SearchResult **found) {
   Config *config = config_read(o->config);
+  refuse_for_quantised(g, o);
+  stop_on_errors();
   if (o->prune >= 0)
     pass_prune(g, o->prune);
   if (o->prune_share > 0 || o->prune_of)

@@ -29,7 +29,15 @@ typedef enum {
   DT_DOUBLE = 11,
   DT_UINT32 = 12,
   DT_UINT64 = 13,
-  DT_BFLOAT16 = 16
+  DT_BFLOAT16 = 16,
+  DT_FLOAT8E4M3FN = 17, /* named in messages only, up to FLOAT8E5M2FNUZ = 20 */
+  DT_FLOAT8E5M2FNUZ = 20,
+  DT_UINT4 = 21,
+  DT_INT4 = 22,
+  DT_FLOAT4E2M1 = 23,
+  DT_FLOAT8E8M0 = 24,
+  DT_UINT2 = 25,
+  DT_INT2 = 26
 } DataType;
 
 /* How an operator takes part in hardware; op_table.def gives each operator one of these. */
@@ -76,7 +84,8 @@ typedef struct {
 } OpInfo;
 
 extern const OpInfo op_info[OP_COUNT];
-/* The row of an op_type in the given domain ("", "ai.onnx" or "ai.onnx.ml"); OP_UNKNOWN when there is none. */
+/* The row of an op_type in the given domain ("" or "ai.onnx", "ai.onnx.ml", "com.microsoft", those of QONNX, and "nngen" for operators that
+ * only passes make); OP_UNKNOWN when there is none. */
 OpId op_find(const char *domain, const char *name);
 /* --list-ops */
 void op_list(FILE *f);
@@ -115,6 +124,9 @@ struct Tensor {
   Format fmt;       /* what the tensor is stored in; set by quant.c */
   bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
   int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
+  bool whole;       /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */
+  double scale; /* set by quant.c, of a quantised graph input or output: the integer v stands for (v - zero) * scale; 0: fmt alone counts */
+  int64_t zero;
 };
 
 struct Node {
@@ -129,6 +141,8 @@ struct Node {
   Attr *attr;
   const Node *layer; /* the recurrent node of the file that this is part of (pass_unroll); NULL: itself */
   bool inner;        /* makes a value that the layer keeps to itself: neither its state nor its result */
+  int n_chain;       /* Requantize: the nodes of one variable whose work it does first, in order (pass_chains.c) */
+  Node **chain;      /* in each of them one input has no value: the running one */
 };
 
 struct Graph {
@@ -181,6 +195,11 @@ void attr_set_ints(Node *n, const char *name, int count, const int64_t *v);
 /* "float32", "int64", ...; "?" for what ONNX does not define. */
 const char *dtype_name(DataType t);
 bool dtype_is_float(DataType t);
+/* Floats of 8 bits and less, which nothing here computes with. */
+bool dtype_is_small_float(DataType t);
+#define SMALL_FLOAT_ADVICE "floating-point types of 8 bits and less are not supported; quantise to integers (QInt8, QUInt8, QInt16, ...)"
+/* Least and greatest value of an integer type; false for others. */
+bool dtype_range(DataType t, double *lo, double *hi);
 /* Checks the invariants that passes rely on: sorted, producers right, shapes inferred (when `inferred`), constants have values; aborts with
  * a message in an internal error otherwise (a bug of nngen, not of the model). */
 void graph_check(const Graph *g, bool inferred);
@@ -221,6 +240,10 @@ void pass_upgrade(Graph *g);
 void pass_infer_fold(Graph *g);
 /* A vanilla RNN that an exporter has unrolled becomes an RNN node again. Requires shapes. */
 void pass_roll(Graph *g);
+/* Networks quantised already, as integers: see pass_quantized.c. */
+void pass_quantized(Graph *g);
+/* What lies between a sum of integers and the next quantisation becomes part of that: see pass_chains.c. Run after pass_fold_affine. */
+void pass_chains(Graph *g);
 /* Activations that exporters write as several nodes become one: Swish, HardSwish, HardSigmoid, Gelu (erf and tanh forms), Mish, Softplus.
  * Requires shapes; run before pass_fold_affine, which would take the patterns apart. */
 void pass_fuse(Graph *g);

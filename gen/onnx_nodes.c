@@ -17,7 +17,7 @@ static int count_used(size_t n, char *const *name) {
 }
 
 static int node_opset(const Reader *r, const char *domain) {
-  if (!*domain || strcmp(domain, "ai.onnx") == 0)
+  if (!*domain || strcmp(domain, "ai.onnx") == 0 || strcmp(domain, "com.microsoft") == 0)
     return r->g->opset;
   if (strcmp(domain, "ai.onnx.ml") == 0)
     return r->ml_opset;

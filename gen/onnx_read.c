@@ -156,8 +156,10 @@ static void read_input(Reader *r, const Onnx__ValueInfoProto *v) {
     return;
   }
   t->dtype = (DataType)v->type->tensor_type->elem_type;
-  if (!dtype_is_float(t->dtype) && (t->dtype < DT_UINT8 || t->dtype > DT_UINT64 || t->dtype == DT_STRING))
-    diag_error(EXIT_UNSUPPORTED, NULL, "input '%s' is of type %s: only numbers are supported", diag_text(name), dtype_name(t->dtype));
+  double lo, hi;
+  if (!dtype_is_float(t->dtype) && !dtype_range(t->dtype, &lo, &hi) && t->dtype != DT_INT64 && t->dtype != DT_UINT64)
+    diag_error(EXIT_UNSUPPORTED, NULL, "input '%s' is of type %s: %s", diag_text(name), dtype_name(t->dtype),
+               dtype_is_small_float(t->dtype) ? SMALL_FLOAT_ADVICE : "only numbers are supported");
   if (!shape) {
     diag_error(EXIT_UNSUPPORTED, NULL, "input '%s' has no shape: export it with one", diag_text(name));
     return;

@@ -16,6 +16,10 @@ static int elem_size(DataType t) {
   case DT_BOOL:
   case DT_INT8:
   case DT_UINT8:
+  case DT_INT4: /* several in one: per_byte */
+  case DT_UINT4:
+  case DT_INT2:
+  case DT_UINT2:
     return 1;
   case DT_INT16:
   case DT_UINT16:
@@ -82,7 +86,22 @@ static double from_bits(DataType t, uint64_t b) {
   }
 }
 
+/* Elements smaller than a byte: several in one, the first in its low bits. 1 for other types. */
+static size_t per_byte(DataType t) {
+  return t == DT_INT4 || t == DT_UINT4 ? 2 : t == DT_INT2 || t == DT_UINT2 ? 4 : 1;
+}
+
+static double from_part(DataType t, unsigned byte, size_t at) {
+  const unsigned bits = 8 / (unsigned)per_byte(t), v = byte >> (at % per_byte(t) * bits) & ((1u << bits) - 1);
+  const bool negative = (t == DT_INT4 || t == DT_INT2) && v >> (bits - 1);
+  return negative ? (double)v - (double)(1u << bits) : (double)v;
+}
+
 static void from_raw(Tensor *t, const uint8_t *p, size_t n) {
+  for (size_t i = 0; per_byte(t->dtype) > 1 && i < n; i++)
+    t->value[i] = from_part(t->dtype, p[i / per_byte(t->dtype)], i);
+  if (per_byte(t->dtype) > 1)
+    return;
   size_t size = (size_t)elem_size(t->dtype);
   for (size_t i = 0; i < n; i++, p += size) {
     uint64_t bits = 0;
@@ -264,25 +283,27 @@ bool onnx_tensor(Tensor *t, const Onnx__TensorProto *p, const char *model) {
     return false;
   if (t->dtype == DT_STRING)
     return true;
-  size_t size = (size_t)elem_size(t->dtype), n = (size_t)tensor_count(t);
+  size_t size = (size_t)elem_size(t->dtype), n = (size_t)tensor_count(t), each = per_byte(t->dtype);
   if (!size || p->segment) {
-    diag_error(EXIT_UNSUPPORTED, NULL, "tensor '%s': %s", name,
-               size ? "segmented data is not supported" : "its element type is not supported");
+    const char *type = mem_printf("elements of type %s are not supported%s%s", dtype_name(t->dtype),
+                                  dtype_is_small_float(t->dtype) ? ": " : "", dtype_is_small_float(t->dtype) ? SMALL_FLOAT_ADVICE : "");
+    diag_error(EXIT_UNSUPPORTED, NULL, "tensor '%s': %s", name, size ? "segmented data is not supported" : type);
     return false;
   }
+  const size_t stored = (n + each - 1) / each;
   const uint8_t *raw = NULL;
   if (p->has_data_location && p->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
-    raw = external(name, p, model, n * size);
+    raw = external(name, p, model, stored * size);
     if (!raw)
       return false;
   } else if (p->has_raw_data && (p->raw_data.len || !typed_count(t->dtype, p))) {
-    if (p->raw_data.len != n * size) {
-      diag_error(EXIT_INVALID, NULL, "tensor '%s' holds %zu bytes where its shape needs %zu", name, p->raw_data.len, n * size);
+    if (p->raw_data.len != stored * size) {
+      diag_error(EXIT_INVALID, NULL, "tensor '%s' holds %zu bytes where its shape needs %zu", name, p->raw_data.len, stored * size);
       return false;
     }
     raw = p->raw_data.data;
-  } else if (typed_count(t->dtype, p) != n) {
-    diag_error(EXIT_INVALID, NULL, "tensor '%s' holds %zu elements where its shape needs %zu", name, typed_count(t->dtype, p), n);
+  } else if (typed_count(t->dtype, p) != stored) {
+    diag_error(EXIT_INVALID, NULL, "tensor '%s' holds %zu elements where its shape needs %zu", name, typed_count(t->dtype, p), stored);
     return false;
   }
   t->value = mem_array(n, sizeof(double));
@@ -290,6 +311,6 @@ bool onnx_tensor(Tensor *t, const Onnx__TensorProto *p, const char *model) {
     from_raw(t, raw, n);
   else
     for (size_t i = 0; i < n; i++)
-      t->value[i] = typed_elem(t->dtype, p, i);
+      t->value[i] = each > 1 ? from_part(t->dtype, (unsigned)p->int32_data[i / each], i) : typed_elem(t->dtype, p, i);
   return check_nan(t, n);
 }

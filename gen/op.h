@@ -45,6 +45,12 @@ bool infer_shape(Graph *g, Node *n);
 bool infer_size(Graph *g, Node *n);
 bool infer_constant_of_shape(Graph *g, Node *n);
 bool infer_range(Graph *g, Node *n);
+bool infer_quantize(Graph *g, Node *n);
+bool infer_dequantize(Graph *g, Node *n);
+bool infer_qonnx(Graph *g, Node *n);
+bool infer_requantize(Graph *g, Node *n);
+bool infer_scale(Graph *g, Node *n);
+bool infer_offset(Graph *g, Node *n);
 
 /* ---- float meaning: see OpInfo.eval. Parameters that must be constant (axes, bounds, repeats, ...) are read from n->in[k]->value, never
  * from in[k]: KIND_MOVE is lowered by running eval on element numbers. ---- */
@@ -61,6 +67,7 @@ EvalFn eval_softmax, eval_log_softmax, eval_normalizer, eval_argmax, eval_argmin
 EvalFn eval_equal, eval_less, eval_greater, eval_less_equal, eval_greater_equal, eval_not, eval_and, eval_or, eval_xor, eval_where;
 EvalFn eval_copy, eval_cast, eval_transpose, eval_concat, eval_split, eval_slice, eval_pad, eval_expand, eval_tile, eval_gather;
 EvalFn eval_conv, eval_pool, eval_resize, eval_depth_to_space, eval_space_to_depth;
+EvalFn eval_quantize, eval_requantize, eval_scale;
 EvalFn eval_recurrent;
 
 /* ---- shared ---- */
@@ -69,6 +76,10 @@ EvalFn eval_recurrent;
 int64_t to_i64(double v);
 /* The value as the dtype holds it: integers wrap, floats are rounded to the type's precision. */
 double to_dtype(DataType t, double v);
+
+/* Infers a node, and folds it when all its inputs are constants: what is known of its outputs then. Nothing: reported. */
+typedef enum { KNOWN_NOTHING, KNOWN_SHAPE, KNOWN_VALUE } Known;
+Known infer_node(Graph *g, Node *n);
 
 /* Sets dtype and shape of an output. Refuses more than MAX_RANK dimensions and more than 2^31 elements. */
 bool set_shape(const Node *n, Tensor *t, DataType dtype, int rank, const int64_t *dim);

@@ -134,16 +134,29 @@ static bool changes_nothing(const Node *n) {
   }
 }
 
+/* Their integers and scales are wanted (pass_quantized). */
+static bool stays_quantised(OpId op) {
+  return op == OP_DequantizeLinear || op == OP_Quant || op == OP_IntQuant || op == OP_BipolarQuant || op == OP_Trunc ||
+         op == OP_MultiThreshold;
+}
+
+Known infer_node(Graph *g, Node *n) {
+  const OpInfo *info = &op_info[n->op];
+  if (n->op == OP_UNKNOWN || !info->infer || !inputs_known(n) || !check_arity(n) || !info->infer(g, n))
+    return KNOWN_NOTHING;
+  info = &op_info[n->op]; /* CastLike becomes Cast */
+  if (!outputs_constant(n) && (outputs_empty(n) || (info->eval && inputs_constant(n) && !stays_quantised(n->op))))
+    fold(n);
+  return outputs_constant(n) ? KNOWN_VALUE : KNOWN_SHAPE;
+}
+
 void pass_infer_fold(Graph *g) {
   for (int i = 0; i < g->n_nodes; i++) {
     Node *n = g->node[i];
-    const OpInfo *info = &op_info[n->op];
-    if (n->op == OP_UNKNOWN || !info->infer || !inputs_known(n) || !check_arity(n) || !info->infer(g, n))
+    const Known known = infer_node(g, n);
+    if (known == KNOWN_NOTHING)
       continue;
-    info = &op_info[n->op]; /* CastLike becomes Cast */
-    if (!outputs_constant(n) && (outputs_empty(n) || (info->eval && inputs_constant(n))))
-      fold(n);
-    if (outputs_constant(n)) {
+    if (known == KNOWN_VALUE) {
       graph_remove(g, n);
       i--;
     } else if (changes_nothing(n) && graph_bypass(g, n)) {

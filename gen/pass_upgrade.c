@@ -189,7 +189,8 @@ static void upgrade_node(Graph *g, Node *n) {
     upgrade_mean(g, n);
     break;
   default:
-    upgrade_ml(g, n);
+    if (!upgrade_quantised(g, n))
+      upgrade_ml(g, n);
   }
   n->opset = OPSET_NEWEST;
 }

@@ -13,5 +13,7 @@ Tensor *upgrade_insert(Graph *g, Node *n, const char *op, const char *part, Tens
 Tensor *upgrade_const(Graph *g, const Node *n, const char *part, DataType dtype, int count, const double *value);
 /* Rewrites an ai.onnx.ml operator; others are left alone. */
 void upgrade_ml(Graph *g, Node *n);
+/* Rewrites QLinear*, *Integer and QGemm as the operator they quantise, between DequantizeLinear and QuantizeLinear; true when n is one. */
+bool upgrade_quantised(Graph *g, Node *n);
 
 #endif

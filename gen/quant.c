@@ -8,7 +8,13 @@
  */
 #include "quant.h"
 #include "lower.h"
+#include "quantized.h"
 #include <math.h>
+
+Format format_whole(i128 lo, i128 hi) {
+  const int W = hir_width_of(lo, hi);
+  return (Format){W, W, lo < 0};
+}
 
 int64_t format_min(Format f) {
   return f.is_signed ? -((int64_t)1 << (f.W - 1)) : 0;
@@ -16,6 +22,15 @@ int64_t format_min(Format f) {
 
 int64_t format_max(Format f) {
   return f.is_signed ? ((int64_t)1 << (f.W - 1)) - 1 : ((int64_t)1 << f.W) - 1;
+}
+
+double port_value(const HirPort *p, int64_t v) {
+  return p->scale != 0 ? (double)(v - p->zero) * p->scale : ldexp((double)v, p->fmt.I - p->fmt.W);
+}
+
+int64_t port_quantised(const HirPort *p, double x) {
+  const Requant r = {QUANT_HALF_EVEN, (double)format_min(p->fmt), (double)format_max(p->fmt), false};
+  return (int64_t)requant(&r, x, p->scale, (double)p->zero) + p->zero;
 }
 
 const char *format_text(Format f) {
@@ -57,20 +72,10 @@ static bool is_float(DataType t) {
 
 /* Integers keep their values: W = I. */
 static Format integer_format(DataType t) {
-  switch (t) {
-  case DT_BOOL:
-    return (Format){1, 1, false};
-  case DT_UINT8:
-    return (Format){8, 8, false};
-  case DT_INT8:
-    return (Format){8, 8, true};
-  case DT_UINT16:
-    return (Format){16, 16, false};
-  case DT_INT16:
-    return (Format){16, 16, true};
-  default:
+  double lo, hi;
+  if (t == DT_UINT32 || !dtype_range(t, &lo, &hi))
     return (Format){32, 32, true};
-  }
+  return format_whole((i128)lo, (i128)hi);
 }
 
 static bool drops_bits(const Graph *g, const Node *n);
@@ -100,7 +105,7 @@ static bool drops_bits(const Graph *g, const Node *n) {
   case KIND_LINEAR:
     if (n->op == OP_Mul && ((n->in[0] && n->in[0]->value) || (n->in[1] && n->in[1]->value)))
       return true; /* (x - mean) * scale: exact in between */
-    return n->op == OP_Add || n->op == OP_Sub || n->op == OP_Sum || n->op == OP_Neg;
+    return n->op == OP_Add || n->op == OP_Sub || n->op == OP_Sum || n->op == OP_Neg || n->op == OP_Scale || n->op == OP_Offset;
   case KIND_MOVE:
     if (n->op == OP_MaxPool || n->op == OP_GlobalMaxPool)
       return false; /* comparing narrow values costs less, and gives the same */
@@ -161,7 +166,7 @@ static void check_fits(const Options *o, const LayerConfig *c, const Node *n, co
 /* Format of a constant that node n reads as operand number `at`. */
 static void assign_const(const Options *o, const LayerConfig *c, const Node *n, int at, const Tie *tie) {
   Tensor *t = n->in[at];
-  if (t->fmt.W)
+  if (t->fmt.W || n->op == OP_Requantize || n->op == OP_Scale || n->op == OP_Offset)
     return;
   if (!is_float(t->dtype)) {
     t->fmt = integer_format(t->dtype);
@@ -196,7 +201,20 @@ static bool is_difference(const Graph *g, const Tensor *t) {
 
 static void assign_result(const Graph *g, const Options *o, const LayerConfig *c, const Node *n, Tensor *t, const Samples *s, Tie *tie) {
   OpKind kind = op_info[n->op].kind;
-  if (kind == KIND_SELECT) {
+  double lo, hi, factor;
+  if (n->op == OP_Requantize) {
+    if (code_range(t, &lo, &hi))
+      t->fmt = format_whole((i128)lo, (i128)hi);
+    else
+      t->exact = true;
+  } else if (n->op == OP_Scale && graph_is_output(g, t) && graph_uses(g, t, NULL) == 1 &&
+             (n->in[0]->whole || code_range(n->in[0], &lo, &hi)) && one_value(n->in[1], &factor) && !node_attr(n, "divide")) {
+    t->exact = true; /* the integers leave, as ONNX has them */
+    t->scale = (float)factor;
+    t->zero = attr_int(n, "zero", 0);
+  } else if (n->op == OP_Offset || (t->whole && kind != KIND_SELECT)) {
+    t->exact = true;
+  } else if (kind == KIND_SELECT) {
     int64_t count = tensor_count(n->in[0]);
     t->fmt = (Format){hir_width_of(0, count - 1), hir_width_of(0, count - 1), false};
   } else if (!is_float(t->dtype)) {
@@ -229,6 +247,14 @@ void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s)
   for (int i = 0; i < g->n_in; i++) {
     Tensor *t = g->in[i];
     LayerConfig lc = config_for(c, t->name);
+    const Node *how;
+    if (quantised_input(g, t, &how)) {
+      const Requant r = requant_of(how);
+      t->fmt = format_whole((i128)r.lo, (i128)r.hi);
+      t->scale = (float)how->in[1]->value[0];
+      t->zero = how->n_in > 2 && how->in[2] ? (int64_t)how->in[2]->value[0] : 0;
+      continue;
+    }
     t->fmt = is_float(t->dtype) ? pick(o, lc.has_result, lc.result, s->lo[t->id], s->hi[t->id]) : integer_format(t->dtype);
   }
   for (int late = 0; late < 2; late++) { /* constants that are tied to results come last */

@@ -48,9 +48,14 @@ void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s)
 
 /* Smallest I at width W that holds [lo, hi] rounded to nearest. */
 int format_fit(int W, double lo, double hi);
+/* The format of whole numbers from lo to hi. */
+Format format_whole(i128 lo, i128 hi);
 /* The format's integers; its step is 2^-(W-I). */
 int64_t format_min(Format f);
 int64_t format_max(Format f);
+/* What integer v of a port stands for, and the integer of x at a port that has a scale (quantised as ONNX says). */
+double port_value(const HirPort *p, int64_t v);
+int64_t port_quantised(const HirPort *p, double x);
 /* "<16,6>", "u<8,8>"; in the arena. */
 const char *format_text(Format f);
 /* Parses "W,I" (I may be left out of "W,auto": *auto_I, when not NULL). */

@@ -35,6 +35,10 @@ static json_t *ports(int n, const HirPort *p) {
       json_array_append_new(shape, json_integer(p[i].dim[d]));
     json_array_append_new(a, json_pack("{s:o,s:o,s:i,s:i,s:b}", "name", text(p[i].name), "shape", shape, "W", p[i].fmt.W, "I", p[i].fmt.I,
                                        "signed", p[i].fmt.is_signed));
+    if (p[i].scale != 0) { /* integer q stands for (q - zero) * scale */
+      json_object_set_new(json_array_get(a, (size_t)i), "scale", json_real(p[i].scale));
+      json_object_set_new(json_array_get(a, (size_t)i), "zero", json_integer(p[i].zero));
+    }
   }
   return a;
 }

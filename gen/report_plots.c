@@ -127,7 +127,7 @@ static void agreement(const Page *p, Plots *out) {
   Buf xy = {0};
   for (size_t i = 0; i < total; i++) {
     const HirPort *o = port[i % wide];
-    double want = p->s->out[i], got = o ? ldexp((double)p->c->out[i], o->fmt.I - o->fmt.W) : 0;
+    double want = p->s->out[i], got = o ? port_value(o, p->c->out[i]) : 0;
     if (!o || !isfinite(want))
       continue;
     int bin = (int)floor(((got - want) / most + 1) / 2 * BINS);

@@ -74,7 +74,7 @@ void report_roc(const Page *p, Plots *out) {
       for (size_t at = 0; at < p->s->n_due; at += stride) {
         for (int e = 0; e < port->n; e++) {
           size_t i = at * (size_t)p->s->n_out + (size_t)(port->first + e);
-          v[e] = fixed ? ldexp((double)p->c->out[i], port->fmt.I - port->fmt.W) : p->s->out[i];
+          v[e] = fixed ? port_value(port, p->c->out[i]) : p->s->out[i];
         }
         list[n++] = (Scored){score(v, port->n, j, probabilities), d->label[at] == j};
       }

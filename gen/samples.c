@@ -195,7 +195,7 @@ static void decide(const HirPort *port, const Samples *s, const double *out, int
     double v = s->out[at * (size_t)s->n_out + (size_t)port->first];
     lo = fmin(lo, v), hi = fmax(hi, v);
   }
-  bool index = port->n == 1 && port->fmt.W == port->fmt.I;
+  bool index = port->n == 1 && port->fmt.W == port->fmt.I && port->scale == 0;
   for (size_t at = 0; at < s->n_due; at++) {
     const double *v = out + at * (size_t)s->n_out + port->first;
     int pick = 0;
@@ -219,7 +219,7 @@ static const Decisions *decisions(const Kernel *k, const Samples *s, const doubl
   d->classes = port->n > 2 ? port->n : 2;
   for (size_t at = 0; at < s->n_due; at++) {
     d->label[at] = (int)fmax(-1, fmin(y->value[at], INT32_MAX - 1));
-    if (port->n == 1 && port->fmt.W == port->fmt.I && d->label[at] >= d->classes)
+    if (port->n == 1 && port->fmt.W == port->fmt.I && port->scale == 0 && d->label[at] >= d->classes)
       d->classes = d->label[at] + 1;
   }
   return d;
@@ -247,7 +247,7 @@ void compare_labels(const Kernel *k, const Options *o, const Samples *s, Compari
     for (int p = 0; p < k->n_out_ports; p++)
       for (int e = 0; e < k->out_port[p].n; e++) {
         size_t i = at * (size_t)s->n_out + (size_t)(k->out_port[p].first + e);
-        fixed[i] = ldexp((double)c->out[i], k->out_port[p].fmt.I - k->out_port[p].fmt.W);
+        fixed[i] = port_value(&k->out_port[p], c->out[i]);
       }
   bool classes = count == (int64_t)s->n_due;
   for (int64_t i = 0; classes && i < count; i++)

@@ -2,6 +2,7 @@
 """NumPy files with nothing but the standard library.
 
     npy.py close GOT.npy WANT.npy|.npz... [tolerance]   GOT's columns against the given arrays side by side; worst error relative to each array's largest value
+    npy.py float32 GOT.npy WANT.npy                     GOT rounded to float32 is WANT, bit for bit
     npy.py equal A.npy B.npy                            same shape and values
     npy.py shape A.npy
 """
@@ -58,6 +59,12 @@ def main(a):
     if a[0] == "close":
         tolerance = float(a.pop()) if not a[-1].endswith(("npy", "npz")) else 1e-5
         close(a[1], a[2:], tolerance)
+    elif a[0] == "float32":
+        (_, got), = load(a[1])
+        (_, want), = load(a[2])
+        wrong = [i for i, (v, w) in enumerate(zip(got, want)) if struct.unpack("<f", struct.pack("<f", v))[0] != w]
+        if wrong or len(got) != len(want):
+            sys.exit(f"{len(wrong)} of {len(want)} values differ" + (f", value {wrong[0]}: {got[wrong[0]]!r}, expected {want[wrong[0]]!r}" if wrong else ""))
     elif a[0] == "equal":
         if load(a[1]) != load(a[2]):
             sys.exit(f"{a[1]} and {a[2]} differ")

@@ -21,8 +21,9 @@ kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
 lar-fast|60|tests/e2e/lar.sh fast
-onnx-nodes|60|tests/e2e/onnx_nodes.sh
 recurrent-fast|60|tests/e2e/recurrent.sh fast
+onnx-nodes|90|tests/e2e/onnx_nodes.sh
+quantised-fast|90|tests/e2e/quantised.sh fast
 search-fast|60|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
@@ -49,6 +50,7 @@ kernels|600|tests/fuzz/kernels.sh 1001 150 30 4 15
 exported|900|tests/e2e/exported.sh all
 lar|300|tests/e2e/lar.sh all
 onnx-nodes|300|tests/e2e/onnx_nodes.sh
+quantised|900|tests/e2e/quantised.sh full
 kept|600|tests/fuzz/run.sh kept
 recurrent|900|tests/e2e/recurrent.sh full
 search|400|tests/e2e/search.sh full

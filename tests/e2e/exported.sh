@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Small networks as PyTorch, Keras and scikit-learn export them (exported/): imported, the float model against onnxruntime's stored outputs, C model = oracle
+# Small networks as PyTorch, Keras, scikit-learn, Brevitas and QKeras export them (exported/): imported, the float model against onnxruntime's stored outputs, C model = oracle
 # at <16,6>, some in GHDL. exported.sh all | fast
 . "$(dirname "$0")/../lib.sh"
 DIR=tests/e2e/exported
 refused=' topk keras_rnn keras_gru keras_gru_before ' # not among the operators; loops
-simulated=' argmax_dynamo chunk_gate conv_1d conv_ae conv_depthwise conv_unet_dynamo keras_conv_residual gelu_erf gru_bidirectional keras_bidirectional keras_flatten keras_rnn_unrolled lstm_dynamo keras_two_in_out logsoftmax maxout rnn_given_state_dynamo rnn_bidirectional_stacked_dynamo skl_logreg3 skl_sgd_log slicing softmax_op11 where '
+quantised=' brevitas_mlp brevitas_conv brevitas_depthwise brevitas_fixed brevitas_binary brevitas_ternary brevitas_act brevitas_trunc brevitas_qcdq finn_thresholds qkeras_mlp qkeras_ternary qkeras_conv '
+simulated=' brevitas_binary brevitas_conv brevitas_act finn_thresholds qkeras_conv argmax_dynamo chunk_gate conv_1d conv_ae conv_depthwise conv_unet_dynamo keras_conv_residual gelu_erf gru_bidirectional keras_bidirectional keras_flatten keras_rnn_unrolled lstm_dynamo keras_two_in_out logsoftmax maxout rnn_given_state_dynamo rnn_bidirectional_stacked_dynamo skl_logreg3 skl_sgd_log slicing softmax_op11 where '
+
+
+# what leaves in integers is, scaled, what the other program computes in float, bit for bit
+exact() { # NAME X WANT
+  make -s -C "$WORK/$1" ref CFLAGS=-O1 && "$WORK/$1/ref" "$2" "$WORK/c.npy" && python3 tests/npy.py float32 "$WORK/c.npy" "$3"
+}
 
 one() {
   local name=$1 x=$DIR/$1_x.npy want=$DIR/$1_float.npy target=c
@@ -17,6 +24,7 @@ one() {
   case $name in fp16*) tolerance=2e-3 ;; *) tolerance=1e-5 ;; esac # onnxruntime rounds to float16 after each node
   check "exported.$name.float" python3 tests/npy.py close "$WORK/float.npy" "$want" $tolerance
   check "exported.$name.c" make -s -C "$WORK/$name" check CFLAGS=-O1
+  case $quantised in *" $name "*) check "exported.$name.exact" exact "$name" "$x" "$want" ;; esac
   [ $target = vhdl ] && check "exported.$name.ghdl" make -s -C "$WORK/$name" sim
   rm -rf "${WORK:?}/$name"
 }

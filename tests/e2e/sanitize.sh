@@ -55,6 +55,6 @@ else
 fi
 # every-byte truncations and bit flips of the trained models
 fuzzer=$ROOT/build/asan/fuzz/fuzz_import
-for m in models/*.onnx; do
+for m in models/*.onnx tests/e2e/exported/brevitas_act.onnx tests/e2e/exported/brevitas_qcdq.onnx tests/e2e/exported/finn_thresholds.onnx; do
   check "sanitize.import.$(basename "$m" .onnx)" "$fuzzer" "$m"
 done

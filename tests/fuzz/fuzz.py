@@ -158,7 +158,7 @@ def largest(model, feed):
     return np.where(np.isfinite(values), values, 0).max(axis=1, keepdims=True)
 
 
-JUMPS = {"Normalizer": .3, "ArgMax": .05, "ArgMin": .05, "Less": .05, "Greater": .05, "Equal": 1, "GreaterOrEqual": .05, "LessOrEqual": .05}  # a last bit may decide: so many of the samples may differ
+JUMPS = {"QuantizeLinear": .3, "Normalizer": .3, "ArgMax": .05, "ArgMin": .05, "Less": .05, "Greater": .05, "Equal": 1, "GreaterOrEqual": .05, "LessOrEqual": .05}  # a last bit may decide: so many of the samples may differ
 CELLS = {"RNN", "GRU", "LSTM"}
 VANISHING = {"Sigmoid", "Softmax", "Exp"} | CELLS  # float32 rounds their small values to 0: ten times as many
 
@@ -277,6 +277,8 @@ def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False
         raise Failure("ref on data", f"shapes {got.shape} {want.shape}; {np.sum(got != want) if got.shape == want.shape else ''} values differ")
     if not turns:
         check_fixed(case, report, np.load(d / "float.npy"), got)
+    if case.model.doc_string == "integers" and report["accuracy"]["max_abs_err"]:
+        raise Failure("quantised", f"differs from its float model by {report['accuracy']['max_abs_err']:.3g}")
     for wanted, target, kind in ((ghdl, "sim", "GHDL"), (verilator, "verilate", "Verilator"), (hls, "hls", "HLS")):
         if wanted:
             code, text = run(["make", "-s", "-C", out, target, f"HLS_TYPES={HLS_TYPES}", f"HLS_HEADERS={HEADERS}"], timeout=600)
@@ -296,7 +298,8 @@ def expected(out, report):
         W, frac = o["W"], o["W"] - o["I"]
         for _ in range(int(np.prod(o["shape"], dtype=int))):
             v = [(w >> low) & ((1 << W) - 1) for w in words]
-            columns.append([float(x - (1 << W) if o["signed"] and x >> (W - 1) else x) * 2.0 ** -frac for x in v])
+            v = [x - (1 << W) if o["signed"] and x >> (W - 1) else x for x in v]
+            columns.append([(x - o["zero"]) * float(np.float32(o["scale"])) if "scale" in o else float(x) * 2.0 ** -frac for x in v])
             low += W
     return np.array(columns).T
 

@@ -36,8 +36,8 @@ static int import(const char *path, const uint8_t *bytes, size_t n) {
     fprintf(stderr, "fuzz_import: refused without a message\n");
     exit(1);
   }
-  static void (*const passes[])(Graph *) = {pass_check_ops,   pass_upgrade, pass_infer_fold,  pass_fuse,
-                                            pass_fold_affine, pass_dead,    pass_check_static};
+  static void (*const passes[])(Graph *) = {pass_check_ops,   pass_upgrade, pass_infer_fold, pass_quantized,   pass_fuse,
+                                            pass_fold_affine, pass_chains,  pass_dead,       pass_check_static};
   for (size_t i = 0; i < sizeof passes / sizeof *passes && !diag_status(); i++) {
     passes[i](g);
     if (!diag_status())

@@ -194,6 +194,35 @@ loop = h.make_graph([N("Identity", ["go"], ["on"]), N("Relu", ["a"], ["b"])], "b
                     [h.make_tensor_value_info("i", T.INT64, []), h.make_tensor_value_info("go", T.BOOL, []), IN(1, 3, n="a")],
                     [h.make_tensor_value_info("on", T.BOOL, []), IN(1, 3, n="b")])
 save("loop", [N("Loop", ["m", "", "x"], ["y"], name="steps", body=loop)], [numpy_helper.from_array(np.array(3, np.int64), "m")])
+# ---- quantised networks ----
+def typed(a, t, n):
+    return h.make_tensor(n, t, np.shape(a), np.ravel(a).tolist())
+
+
+SCALE, U8 = w(.5, "s"), typed(3, T.UINT8, "z")
+q8 = N("QuantizeLinear", ["x", "s", "z"], ["q"], name="q1")
+dq = N("DequantizeLinear", ["q", "s", "z"], ["y"], name="dq1")
+qonnx = dict(sets=[h.make_opsetid("qonnx.custom_op.general", 1)])
+quant = N("Quant", ["x", "s", "zero", "bits"], ["y"], name="quant1", domain="qonnx.custom_op.general")
+save("quant_scale_run_time", [N("ReduceMax", ["x"], ["s"], keepdims=0), q8, dq], [U8])
+save("quant_scale_negative", [q8, dq], [w(-.5, "s"), U8])
+save("quant_scale_zero", [q8, dq], [w(0, "s"), U8])
+save("quant_axis", [q8, dq], [w([.5, .25], "s"), typed([0, 0], T.UINT8, "z")])
+save("quant_int32", [q8, dq], [SCALE, typed(0, T.INT32, "z")])
+save("quant_float8", [q8, dq], [SCALE, typed(0, T.FLOAT8E4M3FN, "z")], opset=19)
+save("quant_float8_input", [dq], [SCALE, U8], ins=(IN("N", 3, n="q", t=T.FLOAT8E5M2),), opset=19)
+save("quant_dynamic", [N("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="dynamic"), dq])
+save("quant_rows", [N("QLinearMatMul", ["q", "rows", "z", "v", "s", "z", "s", "z"], ["y"], name="qmm1")], [w([.5, .25], "rows"), SCALE, U8, typed(np.ones((3, 2)), T.UINT8, "v")],
+     ins=(IN(2, 3, n="q", t=T.UINT8),), outs=(h.make_tensor_value_info("y", T.UINT8, None),))
+save("quant_softmax", [N("QLinearSoftmax", ["q", "s", "z", "s", "z"], ["y"], name="soft", domain="com.microsoft", opset=13)], [SCALE, U8], ins=(IN("N", 3, n="q", t=T.UINT8),),
+     outs=(h.make_tensor_value_info("y", T.UINT8, None),), sets=[h.make_opsetid("com.microsoft", 1)])
+save("qonnx_bits", [quant], [SCALE, w(0, "zero"), w(40, "bits")], **qonnx)
+save("qonnx_zero", [quant], [SCALE, w(.5, "zero"), w(8, "bits")], **qonnx)
+save("qonnx_rounding", [N("Quant", ["x", "s", "zero", "bits"], ["y"], name="quant1", domain="qonnx.custom_op.general", rounding_mode="SOMEHOW")],
+     [SCALE, w(0, "zero"), w(8, "bits")], **qonnx)
+save("qonnx_scale_run_time", [N("ReduceMax", ["x"], ["s"], keepdims=0), quant], [w(0, "zero"), w(8, "bits")], **qonnx)
+save("qonnx_thresholds", [N("MultiThreshold", ["x", "t"], ["y"], name="count", domain="qonnx.custom_op.general")], [w(np.ones((2, 4)), "t")], **qonnx)
+save("quant_valid", [q8, dq], [SCALE, U8])
 
 # ---- numeric: exit 4 ----
 save("nan_weight", [dense], [w([[1, np.nan], [1, 1], [1, 1]])])

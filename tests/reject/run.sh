@@ -162,6 +162,21 @@ depth_blocks 2 blocks of 2x2
 space_blocks 2 blocks of 2x2
 many_products 3 1200000 multiplications .* smaller input
 many_elements 3 elements.* at most 1000000
+quant_scale_run_time 3 'q1'.*'s' must be a constant
+quant_scale_negative 2 'q1'.*scales are positive
+quant_scale_zero 2 'q1'.*scales are positive
+quant_axis 2 'q1'.*does not go with
+quant_int32 3 'q1'.*only integers of 2 to 16 bits
+quant_float8 3 float8e4m3fn.*quantise to integers
+quant_float8_input 3 float8e5m2.*quantise to integers
+quant_dynamic 3 'dynamic'.*quantise statically
+quant_rows 3 'qmm1'.*a scale for each row
+quant_softmax 3 'soft'.*QDQ format
+qonnx_bits 3 'quant1'.*'bits' must be one whole number
+qonnx_zero 3 'quant1'.*only whole numbers
+qonnx_rounding 3 'quant1'.*'SOMEHOW' is not supported
+qonnx_scale_run_time 3 'quant1'.*'s' must be a constant
+qonnx_thresholds 2 'count'.*does not go with
 many_operations 3 'layer' .*beyond 1000000 operations.* smaller input
 nan_weight 4 'w'.*(NaN|nan|not a number|undefined)
 inf_weight 4 'w'.*(inf|NaN|finite)
@@ -185,6 +200,10 @@ model exported/layernorm 3 LayerNormalization
 model exported/skl_string_labels 3 "'label' is text"
 model exported/skl_zipmap 3 'zipmap'
 model exported/training_mode 3 'training mode'
+
+# ---- what would undo a quantisation that is there ----
+rejects reject.quant_prune 3 "comes quantised" "$NNGEN" $DIR/quant_valid.onnx --prune=0.1 -o "$out"
+rejects reject.quant_merge 3 "comes quantised" "$NNGEN" $DIR/quant_valid.onnx --merge=0.1 -o "$out"
 
 # ---- the numeric contract ----
 numeric() { local name=$1 regex=$2; shift 2; rejects "reject.numeric.$name" 4 "$regex" "$NNGEN" "$@" -o "$out"; }
