@@ -683,7 +683,7 @@ class Net:
         if mode == "nearest" and self.opset >= 10 and self.chance(.4):
             scale = [1., 1.] + [float(self.pick(.5, 1.5, 2.5, .75, 4 / 3)) for _ in s[2:]]
         out = [int(np.floor(np.float32(d) * np.float32(f))) for d, f in zip(s, scale)]
-        if min(out) < 1 or np.prod(out) > MAX_ELEMENTS:
+        if min(out) < 1 or np.prod(out) > MAX_ELEMENTS or (tuple(out) == tuple(s) and any(f != 1 for f in scale)):  # onnxruntime copies, whatever the scale
             return None
         if self.opset < 9:
             return self.add("Upsample", [a], out, mode=mode, scales=scale)
