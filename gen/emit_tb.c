@@ -65,6 +65,10 @@ size_t tb_default_vectors(const Vectors *v, const Kernel *k) {
   return n < v->n ? n : v->n;
 }
 
+static const char *number(int n) {
+  return mem_printf("%d", n);
+}
+
 void emit_tb(const Design *d, Folder *f) {
   const Kernel *k = d->k;
   vectors(folder_add(f, "tb/vectors/in.hex"), k->in_port, k->n_in_ports, k->n_in, d->vec->n, d->vec->in);
@@ -79,13 +83,13 @@ void emit_tb(const Design *d, Folder *f) {
                          "VERSION",
                          NNGEN_VERSION,
                          "LATENCY",
-                         mem_printf("%d", vhdl_latency(k)),
+                         number(vhdl_latency(k)),
                          "CHANNELS",
-                         mem_printf("%d", k->channels),
+                         number(k->channels),
                          "RESULT_STEPS",
-                         mem_printf("%d", k->each_step || !k->steps ? 1 : k->steps),
+                         number(k->each_step || !k->steps ? 1 : k->steps),
                          "INTERVAL",
-                         mem_printf("%d", hir_interval_cycles(k)),
+                         number(hir_interval_cycles(k)),
                          "READY_MAP",
                          hir_interval_cycles(k) > 1 ? "      in_ready  => in_ready,\n" : "",
                          "RECURRENT",
@@ -93,44 +97,23 @@ void emit_tb(const Design *d, Folder *f) {
                          "N",
                          mem_printf("%zu", tb_default_vectors(d->vec, k)),
                          "IN_BITS",
-                         mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
+                         number(vhdl_port_bits(k->in_port, k->n_in_ports)),
                          "OUT_BITS",
-                         mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
+                         number(vhdl_port_bits(k->out_port, k->n_out_ports)),
                          "IN_COUNT",
-                         mem_printf("%d", k->n_in),
+                         number(k->n_in),
                          "OUT_COUNT",
-                         mem_printf("%d", k->n_out),
+                         number(k->n_out),
                          "OUT_PORTS",
                          vhdl_ports(k->out_port, k->n_out_ports),
                          "OUT_NAMES",
                          names.s,
+                         "CPP_IN_PORTS",
+                         cpp_ports(k->in_port, k->n_in_ports),
+                         "CPP_OUT_PORTS",
+                         cpp_ports(k->out_port, k->n_out_ports),
                          NULL};
   template_prefix(folder_add(f, mem_printf("tb/%s_tb_pkg.vhd", d->top)), "testbench/nn_tb_pkg.vhd", d->top);
   template_render(folder_add(f, mem_printf("tb/%s_tb.vhd", d->top)), "templates/text/tb.vhd", pairs);
-  const char *cpp[] = {"TOP",
-                       d->top,
-                       "VERSION",
-                       NNGEN_VERSION,
-                       "LATENCY",
-                       mem_printf("%d", vhdl_latency(k)),
-                       "CHANNELS",
-                       mem_printf("%d", k->channels),
-                       "RESULT_STEPS",
-                       mem_printf("%d", k->each_step || !k->steps ? 1 : k->steps),
-                       "INTERVAL",
-                       mem_printf("%d", hir_interval_cycles(k)),
-                       "IN_BITS",
-                       mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
-                       "OUT_BITS",
-                       mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
-                       "IN_COUNT",
-                       mem_printf("%d", k->n_in),
-                       "OUT_COUNT",
-                       mem_printf("%d", k->n_out),
-                       "IN_PORTS",
-                       cpp_ports(k->in_port, k->n_in_ports),
-                       "OUT_PORTS",
-                       cpp_ports(k->out_port, k->n_out_ports),
-                       NULL};
-  template_render(folder_add(f, mem_printf("tb/%s_verilator.cpp", d->top)), "templates/text/verilator.cpp", cpp);
+  template_render(folder_add(f, mem_printf("tb/%s_verilator.cpp", d->top)), "templates/text/verilator.cpp", pairs);
 }

@@ -37,10 +37,10 @@ struct Port {
   bool is_signed;
 };
 const Port in_ports[] = {
-@IN_PORTS@
+@CPP_IN_PORTS@
 };
 const Port out_ports[] = {
-@OUT_PORTS@
+@CPP_OUT_PORTS@
 };
 const unsigned in_bits = @IN_BITS@, out_bits = @OUT_BITS@, in_count = @IN_COUNT@, out_count = @OUT_COUNT@;
 

@@ -8,6 +8,9 @@ import math
 import numpy as np
 import onnx
 from onnx import TensorProto as T, helper as h, numpy_helper
+from netgen_quantised import Quantised
+from netgen_window import Window
+from netgen_recurrent import Recurrent, step_options, stepwise
 
 MAX_ELEMENTS = 24   # of a tensor: a random network is wide in kinds, not in size
 SAMPLES = 40
@@ -24,7 +27,7 @@ class Case:
     uses: set = field(default_factory=set)
 
 
-class Net:
+class Net(Recurrent, Quantised, Window):
     def __init__(self, seed):
         self.r = np.random.default_rng(seed)
         self.opset = int(self.r.choice([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]))
@@ -533,350 +536,9 @@ class Net:
         return self.add("Add", [a, y], s)
 
     # ---- images: [batch][channels][space...] ----
-    def image(self, axes=None):
-        """A value with one or two spatial axes."""
-        ok = lambda v: len(self.shape(v)) == (axes + 2 if axes else len(self.shape(v))) and len(self.shape(v)) in (3, 4)
-        a = self.any(ok=ok) if self.chance(.7) else None
-        if a:
-            return a
-        a = self.any()
-        c, rest = self.split_count(self.count(a))
-        x, y = self.split_count(rest)
-        s = self.pick(*([] if axes == 2 else [(1, c, rest), (1, rest, c)]), *([] if axes == 1 else [(1, c, x, y), (1, x, y, c), (1, 1, x, rest // x * c)]))
-        return self.add("Reshape", [a, self.const(s, np.int64)], s)
-
-    def window(self, s, least_pool=False):
-        """Kernel, strides, dilations and pads for spatial dimensions s, with what they make of them; None when they do not fit."""
-        n = len(s)
-        k = [int(self.r.integers(1, 4)) for _ in s]
-        stride = [self.pick(1, 1, 2, 3) for _ in s]
-        dilation = [self.pick(1, 1, 1, 2) for _ in s]
-        reach = [(a - 1) * d + 1 for a, d in zip(k, dilation)]
-        most = [min(a - 1, 2) if least_pool else 2 for a in k]
-        begin, end = [int(self.r.integers(0, m + 1)) for m in most], [int(self.r.integers(0, m + 1)) for m in most]
-        if self.chance(.4):
-            begin = end = [0] * n
-        return k, stride, dilation, reach, begin, end
-
-    def attributes(self, k, stride, dilation, begin, end, auto):
-        a = {}
-        if self.chance(.8) or max(stride) > 1:
-            a["strides"] = stride
-        if max(dilation) > 1 or self.chance(.3):
-            a["dilations"] = dilation
-        if auto != "NOTSET" or self.chance(.1):
-            a["auto_pad"] = auto
-        if auto == "NOTSET" and (max(begin + end) > 0 or self.chance(.3)):
-            a["pads"] = begin + end
-        return a
-
-    def conv(self):
-        a = self.image()
-        b, c, *s = self.shape(a)
-        k, stride, dilation, reach, begin, end = self.window(s)
-        auto = self.pick("NOTSET", "NOTSET", "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
-        if auto.startswith("SAME") and max(dilation) > 1:
-            return None  # onnxruntime refuses that
-        if auto == "VALID":
-            begin = end = [0] * len(s)
-        group = self.pick(1, 1, 1, c, *[g for g in range(1, c + 1) if c % g == 0])
-        m = group * int(self.r.integers(1, 4))
-        out = [-(-d // t) for d, t in zip(s, stride)] if auto.startswith("SAME") else \
-            [(d + p + q - f) // t + 1 for d, p, q, f, t in zip(s, begin, end, reach, stride)]
-        if min(out) < 1 or b * m * np.prod(out) > MAX_ELEMENTS or any(d + p + q < f for d, p, q, f in zip(s, begin, end, reach) if not auto.startswith("SAME")):
-            return None
-        attr = self.attributes(k, stride, dilation, begin, end, auto)
-        if group > 1 or self.chance(.3):
-            attr["group"] = group
-        if self.chance(.7):
-            attr["kernel_shape"] = k
-        y = self.add("Conv", [a, self.const(self.weights((m, c // group, *k)))] + ([self.const(self.weights((m,)))] if self.chance(.6) else []), (b, m, *out), **attr)
-        return self.after_conv(y)
-
-    def conv_transpose(self):
-        a = self.image()
-        b, c, *s = self.shape(a)
-        k, stride, dilation, reach, begin, end = self.window(s)
-        auto = self.pick("NOTSET", "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
-        if auto != "NOTSET":
-            begin = end = [0] * len(s)
-        more = [int(self.r.integers(0, t)) for t in stride] if self.chance(.3) else [0] * len(s)
-        group = self.pick(1, 1, c, *[g for g in range(1, c + 1) if c % g == 0])
-        m = group * int(self.r.integers(1, 3))
-        full = [(d - 1) * t + f + x for d, t, f, x in zip(s, stride, reach, more)]
-        out = [d * t for d, t in zip(s, stride)] if auto.startswith("SAME") else [f - p - q for f, p, q in zip(full, begin, end)]
-        if auto.startswith("SAME") and any(o > f for o, f in zip(out, full)):
-            return None  # onnxruntime makes another size of it
-        attr = self.attributes(k, stride, dilation, begin, end, auto)
-        if min(out) >= 1 and auto == "NOTSET" and self.chance(.2):
-            attr.pop("pads", None)
-            out = [int(self.r.integers(max(1, f - 2), f + 1)) for f in full]
-            attr["output_shape"] = out
-        if min(out) < 1 or b * m * np.prod(out) > MAX_ELEMENTS:
-            return None
-        if max(more):
-            attr["output_padding"] = more
-        if group > 1 or self.chance(.3):
-            attr["group"] = group
-        if self.chance(.7):
-            attr["kernel_shape"] = k
-        y = self.add("ConvTranspose", [a, self.const(self.weights((c, m // group, *k)))] + ([self.const(self.weights((m,)))] if self.chance(.6) else []), (b, m, *out), **attr)
-        return self.after_conv(y)
-
-    def after_conv(self, y):
-        """What usually follows, with constants for each channel."""
-        s = self.shape(y)
-        channel = (s[1], *[1] * (len(s) - 2))
-        kind = self.pick("", "relu", "bn", "bn relu", "bias", "scale", "minus")
-        if "bn" in kind:
-            p = [self.const(self.r.normal(1, .3, s[1])), self.const(self.r.normal(0, .5, s[1])), self.const(self.r.normal(0, .5, s[1])), self.const(self.r.uniform(.2, 2, s[1]))]
-            y = self.add("BatchNormalization", [y, *p], s, epsilon=1e-3)
-        if kind in ("bias", "scale"):
-            y = self.add("Add" if kind == "bias" else "Mul", [y, self.const(self.weights(channel))], s)
-        if kind == "minus":
-            y = self.add("Sub", [self.const(self.weights(channel)), y], s)
-        return self.add("Relu", [y], s) if "relu" in kind else y
-
-    def pool(self):
-        op = self.pick("MaxPool", "MaxPool", "AveragePool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool")
-        a = self.image()
-        b, c, *s = self.shape(a)
-        if op.startswith("Global"):
-            return self.add(op, [a], (b, c, *[1] * len(s)))
-        k, stride, dilation, reach, begin, end = self.window(s, True)
-        if self.opset < (10 if op == "MaxPool" else 19):
-            dilation, reach = [1] * len(s), k
-        auto = self.pick("NOTSET", "NOTSET", "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
-        if max(dilation) > 1:
-            auto = "NOTSET"  # onnxruntime leaves dilations out of what SAME means
-        if auto.startswith("SAME") and any(t > f for t, f in zip(stride, reach)):
-            return None  # onnxruntime gets negative padding
-        if auto != "NOTSET":
-            begin = end = [0] * len(s)
-        ceil = int(self.opset >= 10 and auto == "NOTSET" and self.chance(.3))
-        room = [d + p + q - f for d, p, q, f in zip(s, begin, end, reach)]
-        if min(room) < 0 and not auto.startswith("SAME"):
-            return None
-        out = [-(-r // t) + 1 if ceil else r // t + 1 for r, t in zip(room, stride)]
-        out = [o - (ceil and (o - 1) * t >= d + p) for o, t, d, p in zip(out, stride, s, begin)]
-        if auto.startswith("SAME"):
-            out = [-(-d // t) for d, t in zip(s, stride)]
-        first = [[o * t - p for o in range(n)] for n, t, p in zip(out, stride, begin)]
-        if not auto.startswith("SAME") and not all(any(0 <= f + i * d < size for i in range(n)) for fs, n, d, size in zip(first, k, dilation, s) for f in fs):
-            return None  # a window that sees padding only
-        if b * c * np.prod(out) > MAX_ELEMENTS:
-            return None
-        attr = {**self.attributes(k, stride, dilation, begin, end, auto), "kernel_shape": k}
-        if max(dilation) == 1:
-            attr.pop("dilations", None)
-        if ceil:
-            attr["ceil_mode"] = 1
-        if op == "AveragePool" and self.chance(.5):
-            attr["count_include_pad"] = 1
-        return self.add(op, [a], (b, c, *out), **attr)
-
-    def resize(self):
-        a = self.image()
-        s = self.shape(a)
-        mode = self.pick("nearest", "nearest", "linear")
-        scale = [1., 1.] + [float(self.pick(1, 2, 2, 3)) for _ in s[2:]]
-        if mode == "nearest" and self.opset >= 10 and self.chance(.4):
-            scale = [1., 1.] + [float(self.pick(.5, 1.5, 2.5, .75, 4 / 3)) for _ in s[2:]]
-        out = [int(np.floor(np.float32(d) * np.float32(f))) for d, f in zip(s, scale)]
-        if min(out) < 1 or np.prod(out) > MAX_ELEMENTS or (tuple(out) == tuple(s) and any(f != 1 for f in scale)):  # onnxruntime copies, whatever the scale
-            return None
-        if self.opset < 9:
-            return self.add("Upsample", [a], out, mode=mode, scales=scale)
-        if self.opset == 9:
-            return self.add("Upsample", [a, self.const(scale)], out, mode=mode)
-        if self.opset == 10:
-            return self.add("Resize", [a, self.const(scale)], out, mode=mode)
-        attr = {"mode": mode}
-        if self.chance(.8):
-            attr["coordinate_transformation_mode"] = self.pick("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric",
-                                                               *(["half_pixel_symmetric"] if self.opset >= 19 else []))
-        if mode == "nearest" and self.chance(.8):
-            attr["nearest_mode"] = self.pick("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
-        none = "" if self.opset >= 13 else self.const(np.zeros(0))
-        if self.chance(.4):
-            return self.add("Resize", [a, none, none, self.const(out, np.int64)], out, **attr)
-        return self.add("Resize", [a, none, self.const(scale)], out, **attr)
-
-    def depth_space(self):
-        a = self.image(2)
-        b, c, y, x = self.shape(a)
-        n = 2
-        if c % (n * n) == 0:
-            attr = {"mode": self.pick("DCR", "CRD")} if self.opset >= 11 and self.chance(.7) else {}
-            return self.add("DepthToSpace", [a], (b, c // n // n, y * n, x * n), blocksize=n, **attr)
-        if y % n or x % n:
-            return None
-        return self.add("SpaceToDepth", [a], (b, c * n * n, y // n, x // n), blocksize=n)
-
-    def cube(self, most):
-        """Some value as [steps, batch, elements]."""
-        a = self.any(rank=3, ok=lambda v: self.shape(v)[0] <= most and self.shape(v)[1] <= 3)
-        if a and self.chance(.7):
-            return a
-        a = self.any(least=1)
-        n = self.count(a)
-        b = self.pick(*[d for d in (1, 1, 1, 2, 3) if n % d == 0])
-        t = self.pick(*[d for d in range(1, most + 1) if n // b % d == 0])
-        return self.add("Reshape", [a, self.const([t, b, n // b // t], np.int64)], (t, b, n // b // t))
-
-    def gains(self, shape):
-        """Weights of a recurrence: large ones would magnify onnxruntime's approximations of sigmoid and tanh."""
-        return np.clip(self.weights(shape), -4, 4) if self.chance(.2) else self.r.normal(0, .7, shape)
-
-    def cell_functions(self, op, dirs):
-        """Activations other than the usual ones, with their parameters."""
-        takes = {"Tanh": 0, "Relu": 0, "Sigmoid": 0, "Softsign": 0, "Softplus": 0, "LeakyRelu": 1, "ThresholdedRelu": 1, "Elu": 1, "HardSigmoid": 2, "Affine": 2, "ScaledTanh": 2}
-        names = [self.pick(*takes) for _ in range(dirs * {"RNN": 1, "GRU": 2, "LSTM": 3}[op])]
-        attr = {"activations": names}
-        if any(n in ("ThresholdedRelu", "Affine", "ScaledTanh") for n in names) or self.chance(.5):
-            for key, least in (("activation_alpha", 1), ("activation_beta", 2)):
-                v = [float(x) for x in self.r.uniform(.1, 1, sum(takes[n] >= least for n in names))]
-                if v:
-                    attr[key] = v
-        return attr
-
-    def recurrent(self):
-        op = self.pick("RNN", "GRU", "LSTM")
-        a = self.cube(4)
-        layout = int(self.opset >= 14 and self.chance(.3))
-        t, b, i = self.shape(a)
-        if layout:
-            t, b = b, t
-        h, d, g = int(self.r.integers(1, 4)), self.pick(1, 1, 2), {"RNN": 1, "GRU": 3, "LSTM": 4}[op]
-        if t * b * d * h > MAX_ELEMENTS or t > 4:
-            return None
-        attr = {"hidden_size": h}
-        if d == 2 or self.chance(.3):
-            attr["direction"] = "bidirectional" if d == 2 else self.pick("forward", "reverse")
-        if layout:
-            attr["layout"] = 1
-        if self.chance(.3):
-            attr["clip"] = float(self.pick(.5, 1, 3))
-        if op == "GRU" and self.chance(.6):
-            attr["linear_before_reset"] = self.pick(0, 1)
-        if op == "LSTM" and self.chance(.3):
-            attr["input_forget"] = 1
-        if self.chance(.3):
-            attr |= self.cell_functions(op, d)
-        state = (b, d, h) if layout else (d, b, h)
-        given = lambda: self.any(ok=lambda v: self.shape(v) == state) if self.chance(.4) else None
-        ins = [a, self.const(self.gains((d, g * h, i))), self.const(self.gains((d, g * h, h))), self.const(self.gains((d, 2 * g * h))) if self.chance(.7) else "",
-               self.const(np.full(b, t), np.int32) if self.chance(.2) else ""]
-        for _ in range(2 if op == "LSTM" else 1):
-            ins.append((given() or self.const(self.r.normal(0, 1, state))) if self.chance(.4) else "")
-        if op == "LSTM" and self.chance(.3):
-            ins.append(self.const(self.gains((d, 3 * h))))
-        while not ins[-1]:
-            ins.pop()
-        every = (b, t, d, h) if layout else (t, d, b, h)
-        outs = self.add(op, ins, [every, state, state][:3 if op == "LSTM" else 2], n_out=3 if op == "LSTM" else 2, **attr)
-        for k in sorted(set(self.r.integers(0, len(outs), int(self.r.integers(0, len(outs)))))):  # left out; not all
-            self.nodes[-1].output[k] = ""
-            self.values.remove(outs[k])
-        return next(o for o in self.nodes[-1].output if o)
-
-    def unrolled(self):
-        """A vanilla RNN step by step, as exporters write it; sometimes with one weight changed, so that it is none."""
-        a = self.cube(4)
-        t, b, i = self.shape(a)
-        h = int(self.r.integers(1, 4))
-        if t < 2 or t * b * h > MAX_ELEMENTS:
-            return None
-        w, r, bias = self.const(self.gains((i, h))), self.const(self.gains((h, h))), self.const(self.gains((h,)))
-        early = self.chance(.5)  # weights before the sequence is cut up
-        x = self.add("Add", [self.add("MatMul", [a, w], (t, b, h)), bias], (t, b, h)) if early else a
-        act, s, done = self.pick("Tanh", "Relu", "Sigmoid"), None, []
-        for k in range(t) if self.chance(.6) else reversed(range(t)):
-            lo, hi, axis = (self.const([v], np.int64) for v in (k, k + 1, 0))
-            v = self.add("Slice", [x, lo, hi, axis], (1, b, h if early else i)) if self.opset >= 10 else \
-                self.add("Slice", [x], (1, b, h if early else i), starts=[k], ends=[k + 1], axes=[0])
-            if not early:
-                v = self.add("Add", [bias, self.add("MatMul", [v, w], (1, b, h))], (1, b, h))
-            if s:
-                m = self.add("MatMul", [s, r if self.chance(.97) else self.const(self.gains((h, h)))], (1, b, h))
-                v = self.add("Add", [v, m] if self.chance(.5) else [m, v], (1, b, h))
-            s = self.add(act, [v], (1, b, h))
-            done.append(s)
-        return self.add("Concat", done if self.chance(.5) else done[::-1], (t, b, h), axis=0) if self.chance(.6) else s
-
     OPS = (gemm, gemm, gemm, gemm, matmul, matmul, matmul, binary, binary, binary, nary, unary, unary, unary, unary, table, table, table, exporter_form, norm, norm,
-           batchnorm, reduce, argmax, compare, compare, divide, product, reshape, flatten, squeeze, transpose, concat, split, slice, pad, expand, gather, residual, conv, conv, conv, conv, conv_transpose, conv_transpose, pool, pool, pool, resize, depth_space, recurrent, recurrent, recurrent, unrolled)
-
-
-    # ---- quantised networks: every value between layers is int8, int16, ... times a scale ----
-    def qtype(self):
-        dtype = self.pick(np.int8, np.uint8, np.int8, np.uint8, np.int16 if self.opset >= 21 else np.int8)
-        lo, hi = np.iinfo(dtype).min, np.iinfo(dtype).max
-        zero = self.pick(0, lo, int(self.r.integers(lo, hi + 1)), (lo + hi + 1) // 2)
-        scale = float(self.r.lognormal(0, .5)) if self.chance(.7) else self.pick(.5, 1, .25, .1, .05)
-        return dtype, dtype(zero), np.float32(scale * self.pick(4, 8, 8, 16) / (hi - lo))
-
-    def qdq(self, v, q=None):
-        """v quantised and back. Another scale than before makes a requantisation."""
-        dtype, zero, scale = q or self.qtype()
-        s, z, n = self.const(scale), self.name("z"), self.name("q")
-        self.inits.append(numpy_helper.from_array(np.asarray(zero, dtype), n + "_zero"))
-        self.nodes.append(h.make_node("QuantizeLinear", [v, s, n + "_zero"], [n]))
-        self.info[z] = (T.FLOAT, self.shape(v))
-        self.nodes.append(h.make_node("DequantizeLinear", [n, s, n + "_zero"], [z]))
-        self.values.append(z)
-        self.uses |= {"QuantizeLinear", "DequantizeLinear"}
-        return z, scale
-
-    def qweights(self, shape, axis):
-        """Integer weights with their scales, one or one for each output channel."""
-        dtype = self.pick(np.int8, np.int8, np.uint8)
-        channels = self.chance(.4)
-        w = self.r.integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, shape).astype(dtype)
-        w = w if self.chance(.7) else np.asarray(self.r.integers(-1, 2, shape), np.int8)
-        zero = np.zeros(shape[axis] if channels else (), w.dtype) if w.dtype == np.int8 else np.full(shape[axis] if channels else (), int(self.r.integers(100, 150)), np.uint8)
-        scale = np.asarray(self.r.lognormal(0, .4, shape[axis] if channels else ()) * self.pick(.02, .005, 1 / 64), np.float32)
-        n = self.name("w")
-        self.inits += [numpy_helper.from_array(w, n + "_q"), numpy_helper.from_array(zero, n + "_zero"), numpy_helper.from_array(scale, n + "_scale")]
-        self.nodes.append(h.make_node("DequantizeLinear", [n + "_q", n + "_scale", n + "_zero"], [n], axis=axis))
-        return n, scale
-
-    def qbias(self, count, scale):
-        """int32 with the scale of the sums, or in float."""
-        if self.chance(.3):
-            return self.const(self.r.normal(0, 1, count))
-        n = self.name("b")
-        scale = np.asarray(scale, np.float32)
-        self.inits += [numpy_helper.from_array(self.r.integers(-3000, 3000, count).astype(np.int32), n + "_q"), numpy_helper.from_array(scale, n + "_scale")]
-        self.nodes.append(h.make_node("DequantizeLinear", [n + "_q", n + "_scale"], [n], axis=0))
-        return n
-
-    def qlayer(self, v, s):
-        shape = self.shape(v)
-        kind = self.pick("dense", "dense", "dense", "table", "move", "add", "pool")
-        if kind == "dense" and len(shape) == 2:
-            n = int(self.r.integers(1, 6))
-            w, ws = self.qweights((n, shape[1]), 0)
-            v = self.add("Gemm", [v, w, self.qbias(n, s * ws)] if self.chance(.8) else [v, w], (shape[0], n), transB=1)
-        elif kind == "dense" and len(shape) == 3:
-            n = int(self.r.integers(1, 4))
-            w, ws = self.qweights((n, shape[1], 2), 0)
-            v = self.add("Conv", [v, w, self.qbias(n, s * ws)] if self.chance(.8) else [v, w], (shape[0], n, shape[2]), pads=[1, 0])
-        elif kind == "move" and len(shape) == 3:
-            return self.qdq(self.add("Flatten", [v], (shape[0], shape[1] * shape[2])))
-        elif kind == "pool" and len(shape) == 3 and shape[2] > 1:
-            v = self.add(self.pick("MaxPool", "AveragePool"), [v], (shape[0], shape[1], shape[2] - 1), kernel_shape=[2])
-        elif kind == "add":
-            if self.chance(.5):
-                other, _ = self.qdq(v)
-                v = self.add("Add", [v, other], shape)
-            else:
-                v = self.add("Concat", [v, self.qdq(v)[0]], (*shape[:-1], 2 * shape[-1]), axis=len(shape) - 1)
-        else:
-            v = self.add(self.pick("Sigmoid", "Tanh", "LeakyRelu", "Neg", "HardSigmoid", "Abs"), [v], shape)
-        if self.chance(.4):
-            v = self.add(self.pick("Relu", "Relu", "LeakyRelu"), [v], self.shape(v))
-        return self.qdq(v)
+           batchnorm, reduce, argmax, compare, compare, divide, product, reshape, flatten, squeeze, transpose, concat, split, slice, pad, expand, gather, residual, Window.conv, Window.conv, Window.conv, Window.conv, Window.conv_transpose, Window.conv_transpose, Window.pool, Window.pool, Window.pool, Window.resize, Window.depth_space, Recurrent.recurrent, Recurrent.recurrent, Recurrent.recurrent,
+           Recurrent.unrolled)
 
 
 INEXACT = {"RNN", "GRU", "LSTM", "QuantizeLinear", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "HardSwish", "Gelu", "Mish", "Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Softmax",
@@ -961,61 +623,10 @@ def quantised(seed):
     return case
 
 
-def stepwise(net, seed):
-    """Recurrent layers over the steps of one input, with what may stand around them when a cell takes a step after the other."""
-    t, f = int(net.r.integers(2, 6)), int(net.r.integers(1, 4))
-    shape, value = (t, 1, f), "steps"
-    first = net.pick((1, t, f), (t, 1, f), (t, f))
-    net.info["x"] = (T.FLOAT, first)
-    net.values.append("x")
-    infos = [h.make_tensor_value_info("x", T.FLOAT, first)]
-    if first == (1, t, f):
-        value = net.add("Transpose", ["x"], shape, perm=[1, 0, 2])
-    elif first == (t, f):
-        value = net.add("Reshape", ["x", net.const(shape, np.int64)], shape)
-    else:
-        value = "x"
-    state = None
-    for _ in range(net.pick(1, 1, 2)):
-        if net.chance(.3):
-            value = net.add(net.pick("Relu", "Tanh", "Neg", "Abs"), [value], shape)
-        op, n = net.pick("RNN", "GRU", "LSTM"), int(net.r.integers(1, 4))
-        g = {"RNN": 1, "GRU": 3, "LSTM": 4}[op]
-        attr = {"hidden_size": n}
-        if net.chance(.3):
-            attr["clip"] = float(net.pick(.5, 1, 3))
-        if op == "GRU" and net.chance(.6):
-            attr["linear_before_reset"] = net.pick(0, 1)
-        if op == "LSTM" and net.chance(.3):
-            attr["input_forget"] = 1
-        if net.chance(.3):
-            attr |= net.cell_functions(op, 1)
-        ins = [value, net.const(net.gains((1, g * n, shape[2]))), net.const(net.gains((1, g * n, n))), net.const(net.gains((1, 2 * g * n))) if net.chance(.7) else ""]
-        if net.chance(.4):
-            ins += ["", net.const(net.r.normal(0, 1, (1, 1, n)))]
-        while not ins[-1]:
-            ins.pop()
-        every, state = net.add(op, ins, [(t, 1, 1, n), (1, 1, n)], n_out=2, **attr)
-        shape = (t, 1, n)
-        value = net.add("Reshape", [every, net.const(shape, np.int64)], shape)
-        if net.chance(.3):
-            k = int(net.r.integers(1, 4))
-            shape = (t, 1, k)
-            value = net.add("Add", [net.add("MatMul", [value, net.const(net.weights((n, k)))], shape), net.const(net.weights((k,)))], shape)
-    end = net.pick("state", "gather", "slice", "all")
-    if end == "gather":
-        value, shape = net.add("Gather", [value, net.const(net.pick(-1, t - 1), np.int64)], shape[1:], axis=0), shape[1:]
-    elif end == "slice" and net.opset >= 10:
-        value = net.add("Slice", [value, net.const([net.pick(-1, t - 1)], np.int64), net.const([2**31 - 1], np.int64), net.const([0], np.int64)], (1, *shape[1:]))
-        shape = (1, *shape[1:])
-    elif end == "state":
-        value, shape = state, net.shape(state)
-    if net.chance(.5):
-        k = int(net.r.integers(1, 4))
-        shape, value = (*shape[:-1], k), net.add("MatMul", [value, net.const(net.weights((shape[-1], k)))], (*shape[:-1], k))
+def one_step_form(net, seed):
+    infos, value = stepwise(net)
     opts, config = options(net)
-    opts = [o for o in opts if not o.startswith(("--target-loss", "--merge", "--prune"))] + ["--recurrent=iterative", f"--channels={net.pick(1, 1, 2, 3, 5, 9)}"]
-    case = Case(build(net, infos, [value]), {}, opts, config, False, f"seed{seed}", net.uses)
+    case = Case(build(net, infos, [value]), {}, step_options(net, opts), config, False, f"seed{seed}", net.uses)
     case.feed = samples(case.model, net.r, net.pick(1, 1, .2, 4))
     return case
 
@@ -1025,7 +636,7 @@ def network(seed):
         return quantised(seed)
     net = Net([seed, 20240611])
     if seed % 20 == 7:
-        return stepwise(net, seed)
+        return one_step_form(net, seed)
     ins = inputs(net)
     for _ in range(int(net.r.integers(1, 14))):
         for _ in range(20):
