@@ -109,7 +109,9 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   config_warn_unused(config);
   if (o->target_loss >= 0) {
     stop_on_errors();
+    const Format *before = quant_formats(g);
     *found = search_run(g, o, config, s);
+    quant_note_search(g, before);
     stop_on_errors();
     done(o, "search", g, NULL);
   }

@@ -96,6 +96,10 @@ typedef struct {
   Tensor *tensor; /* constant */
 } Attr;
 
+/* What a tensor's format was chosen from (quant.c): the command line, the samples by --calibrate, --config, --target-loss, its integer
+ * type. */
+typedef enum { FROM_NOTHING, FROM_GIVEN, FROM_DATA, FROM_PERCENTILE, FROM_ERROR, FROM_CONFIG, FROM_SEARCH, FROM_TYPE } FormatFrom;
+
 /* A number format: the value is integer * 2^-(W-I), ap_fixed<W,I> (signed) or ap_ufixed<W,I>. W = 0: none assigned. */
 typedef struct {
   int W, I;
@@ -113,6 +117,7 @@ struct Tensor {
   double *rounded;  /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
   Node *producer;   /* NULL: graph input or constant */
   Format fmt;       /* what the tensor is stored in; set by quant.c */
+  FormatFrom from;  /* of graph inputs and results with a format */
   bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
   int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
 };

@@ -64,6 +64,17 @@ static void set_q(Parse *p, const char *a) {
   else
     p->o.W = f.W, p->o.I = f.I;
 }
+static void set_calibrate(Parse *p, const char *a) {
+  size_t n = strlen(a);
+  if (n && a[n - 1] == '%') {
+    p->o.calibrate = CALIBRATE_PERCENTILE;
+    p->o.percentile = real(p, mem_strndup(a, n - 1), 0, 100) / 100;
+  } else if (!strcmp(a, "minmax") || !strcmp(a, "error")) {
+    p->o.calibrate = *a == 'm' ? CALIBRATE_MINMAX : CALIBRATE_ERROR;
+  } else {
+    bad(p, a, "must be minmax, a percentage as in 99.9%, or error");
+  }
+}
 static void set_round(Parse *p, const char *a) {
   p->o.round = (Round)choice(p, a, "trn|rnd|rne");
 }

@@ -9,11 +9,15 @@
 
 typedef enum { TARGET_VHDL = 1, TARGET_HLS = 2, TARGET_C = 4, TARGET_ALL = 7 } Target;
 
+typedef enum { CALIBRATE_MINMAX, CALIBRATE_PERCENTILE, CALIBRATE_ERROR } Calibrate;
+
 typedef struct {
   const char *model; /* the .onnx (or .hir) file */
   int target;        /* Target bits; the C model is always emitted */
   int W, I;          /* --q */
   bool auto_I;       /* --q=W,auto */
+  Calibrate calibrate;
+  double percentile; /* a share, for CALIBRATE_PERCENTILE */
   Round round;
   Overflow overflow;
   const char *config, *data, *labels;

@@ -84,6 +84,9 @@ static json_t *layers(const Design *d, const Comparison *c) {
     json_object_set_new(o, "exact", json_boolean(l->fmt.W == 0));
     json_object_set_new(o, "min", seen ? real(st->min) : json_null());
     json_object_set_new(o, "max", seen ? real(st->max) : json_null());
+    json_object_set_new(o, "proved_min", st ? real(st->proved_min) : json_null());
+    json_object_set_new(o, "proved_max", st ? real(st->proved_max) : json_null());
+    json_object_set_new(o, "format_from", t && format_from_text(t->from) ? json_string(format_from_text(t->from)) : json_null());
     json_object_set_new(o, "saturated", json_integer((json_int_t)sat));
     json_object_set_new(o, "max_abs_err", seen ? real(st->max_abs_err) : json_null());
     json_object_set_new(o, "rms_err", seen ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());
@@ -111,6 +114,10 @@ static json_t *options(const Options *o) {
   json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q", o->auto_I ? mem_printf("%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I),
                         "round", round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels",
                         o->channels, "clock", o->clock_ns, "depth", o->depth);
+  json_object_set_new(j, "calibrate",
+                      json_string(o->calibrate == CALIBRATE_PERCENTILE ? mem_printf("%g%%", 100 * o->percentile)
+                                  : o->calibrate == CALIBRATE_ERROR    ? "error"
+                                                                       : "minmax"));
   json_object_set_new(j, "family", json_string(o->family->name));
   json_object_set_new(j, "config", o->config ? text(o->config) : json_null());
   json_object_set_new(j, "data", o->data ? text(o->data) : json_null());
@@ -228,6 +235,8 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   for (int i = 0; c && i < k->n_in_ports; i++) {
     json_t *in = json_array_get(inputs, (size_t)i);
     const LayerStats *st = &c->input[i];
+    const char *from = d->g ? format_from_text(d->g->in[i]->from) : NULL;
+    json_object_set_new(in, "format_from", from ? json_string(from) : json_null());
     json_object_set_new(in, "max_abs_err", real(st->max_abs_err));
     json_object_set_new(in, "saturated", json_integer((json_int_t)c->beyond[i]));
     json_object_set_new(in, "rms_err", st->elements ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());

@@ -66,7 +66,7 @@ const char *report_network(const Page *p, const Plots *plots) {
     const HirLayer *l = &p->k->layer[i];
     const Tensor *t = p->g ? report_tensor(p->g, l) : NULL;
     value_row(&b, l->name, l->op, t ? shape_text(t->rank, t->dim) : html_count(l->n), l->fmt, p->c ? &p->c->layer[i] : NULL,
-              t && p->c && l->fmt.W ? mem_printf("%d", format_fit(l->fmt.W, p->s->lo[t->id], p->s->hi[t->id])) : "–",
+              t && p->c && l->fmt.W ? mem_printf("%d", format_fit(l->fmt.W, p->c->layer[i].reach_min, p->c->layer[i].reach_max)) : "–",
               report_out_of_range(p, i));
   }
   buf_puts(&b, "</table></div>\n");
