@@ -83,6 +83,7 @@ static void proved_range(const Kernel *k, int layer, LayerStats *st) {
       continue;
     const HirValue *v = &k->v[l->value[e]];
     int frac = l->frac[e];
+    st->dead += v->lo == v->hi;
     if (v->op == HIR_QUANT && v->layer == layer && v->site >= 0 && !k->site[v->site].input_side)
       frac += v->imm, v = &k->v[v->arg[0]];
     double lo = ldexp((double)v->lo, -frac), hi = ldexp((double)v->hi, -frac);

@@ -133,6 +133,7 @@ struct Node {
   int n_attr;
   Attr *attr;
   const Node *layer; /* the recurrent node of the file that this is part of (pass_unroll); NULL: itself */
+  int merged;        /* neurons that pass_merge took out of it */
   bool inner;        /* makes a value that the layer keeps to itself: neither its state nor its result */
 };
 

@@ -39,22 +39,33 @@ static json_t *ports(int n, const HirPort *p) {
   return a;
 }
 
-static void params_of(const Graph *g, const HirLayer *l, int64_t *params, int64_t *zeros, const Tensor **out) {
-  *params = *zeros = 0;
-  *out = NULL;
+typedef struct {
+  int64_t params, zeros;
+  int64_t pruned; /* zeros that the model does not have */
+  int merged;     /* neurons */
+  const Tensor *out;
+} LayerParams;
+
+static LayerParams params_of(const Graph *g, const HirLayer *l) {
+  LayerParams p = {0};
   for (int i = 0; g && i < g->n_nodes; i++) {
     const Node *n = g->node[i];
     if (strcmp(n->name, l->name))
       continue;
-    *out = n->out[0];
+    p.out = n->out[0];
+    p.merged = n->merged;
     for (int j = 0; j < n->n_in; j++)
       if (n->in[j] && n->in[j]->value && n->in[j]->fmt.W) {
-        int64_t count = tensor_count(n->in[j]);
-        *params += count;
-        for (int64_t e = 0; e < count; e++)
-          *zeros += n->in[j]->value[e] == 0;
+        const Tensor *t = n->in[j];
+        int64_t count = tensor_count(t);
+        p.params += count;
+        for (int64_t e = 0; e < count; e++) {
+          p.zeros += t->value[e] == 0;
+          p.pruned += t->original && t->value[e] == 0 && t->original[e] != 0;
+        }
       }
   }
+  return p;
 }
 
 static json_t *layers(const Design *d, const Comparison *c) {
@@ -63,9 +74,8 @@ static json_t *layers(const Design *d, const Comparison *c) {
   for (int i = 0; i < k->n_layers; i++) {
     const HirLayer *l = &k->layer[i];
     HirCost cost = d->cost[1 + i];
-    int64_t params, zeros;
-    const Tensor *t;
-    params_of(d->g, l, &params, &zeros, &t);
+    const LayerParams p = params_of(d->g, l);
+    const Tensor *t = p.out;
     json_t *shape = json_array();
     for (int j = 0; t && j < t->rank; j++)
       json_array_append_new(shape, json_integer(t->dim[j]));
@@ -80,10 +90,12 @@ static json_t *layers(const Design *d, const Comparison *c) {
     const LayerStats *st = c ? &c->layer[i] : NULL;
     bool seen = st && st->elements;
     json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:i,s:i}", "name", text(l->name), "op", text(l->op), "shape", shape, "params",
-                          (json_int_t)params, "zeros", (json_int_t)zeros, "W", l->fmt.W, "I", l->fmt.I);
+                          (json_int_t)p.params, "zeros", (json_int_t)p.zeros, "W", l->fmt.W, "I", l->fmt.I);
     json_object_set_new(o, "exact", json_boolean(l->fmt.W == 0));
     json_object_set_new(o, "min", seen ? real(st->min) : json_null());
     json_object_set_new(o, "max", seen ? real(st->max) : json_null());
+    json_object_set_new(o, "pruned", json_pack("{s:I,s:i}", "weights", (json_int_t)p.pruned, "neurons", p.merged));
+    json_object_set_new(o, "dead", st ? json_integer(st->dead) : json_null());
     json_object_set_new(o, "proved_min", st ? real(st->proved_min) : json_null());
     json_object_set_new(o, "proved_max", st ? real(st->proved_max) : json_null());
     json_object_set_new(o, "format_from", t && format_from_text(t->from) ? json_string(format_from_text(t->from)) : json_null());
@@ -107,6 +119,21 @@ static json_t *layers(const Design *d, const Comparison *c) {
     json_array_append_new(a, o);
   }
   return a;
+}
+
+void report_pruned(const Design *d, const Comparison *c, FILE *f) {
+  int64_t weights = 0, params = 0;
+  int neurons = 0, dead = 0;
+  for (int i = 0; i < d->k->n_layers; i++) {
+    const HirLayer *l = &d->k->layer[i];
+    const LayerParams p = params_of(d->g, l);
+    weights += p.pruned, params += p.params, neurons += p.merged;
+    dead += l->fmt.W ? c->layer[i].dead : 0; /* an exact one's is seen where its bits are dropped */
+  }
+  if (weights || neurons)
+    fprintf(f, "pruned: %lld of %lld weights, %d neurons merged\n", (long long)weights, (long long)params, neurons);
+  if (dead)
+    fprintf(f, "constant whatever the input, and removed: %d results of layers (\"dead\" in report.json)\n", dead);
 }
 
 static json_t *options(const Options *o) {

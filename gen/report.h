@@ -22,6 +22,7 @@ typedef struct {
   /* what the layer adds itself: its fixed-point result less its float function of its fixed-point arguments */
   double own_max_abs_err, own_sum_sq_err;
   double reach_min, reach_max;   /* the range to hold: of the float model and of fixed point, before it is limited to the format */
+  int dead;                      /* of a layer: elements proved to be constant, whatever the input */
   double proved_min, proved_max; /* of a layer: what its values are proved to stay in, before they are limited to the format */
   bool own_unknown;              /* that is with the addition of a constant behind it */
   double output_sum_sq;          /* over Comparison.n_traced samples: how far that moves the outputs, all layers behind it being float */
@@ -99,6 +100,8 @@ double error_source_largest(ErrorSource *e, const int64_t *raw, const i128 *val,
 
 /* Places (sites) where a value could leave its format, and of them those where hardware checks it: the others are proved. */
 void report_sites(const Kernel *k, int *sites, int *checked);
+/* What --prune and --merge took out, and what was proved constant; nothing where there is none. */
+void report_pruned(const Design *d, const Comparison *c, FILE *f);
 /* Appends report.json. */
 void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c, int n_times, const PassTime *times);
 /* --info */

@@ -7,7 +7,7 @@ check calibrate.make "$PY" tests/e2e/small_nets.py "$WORK" || exit 1
 "$PY" tests/e2e/calibrate.py "$NNGEN" "$WORK"
 for o in 101% -1% x% % most 99 ''; do rejects "calibrate.option.$o" 1 'calibrate' "$NNGEN" models/ch1.onnx "--calibrate=$o" -o "$WORK/no"; done
 printf '{"layers": {"x": {"q": "16,2"}}}' >"$WORK/input.json"
-inputs=("$NNGEN" models/ch1.onnx --q=32,12 --config="$WORK/input.json" --data=models/data/ch1_x.npy --target=c --plots=none -o "$WORK/inputs")
+inputs=("$NNGEN" models/ch1.onnx "--q=32,12" --config="$WORK/input.json" --data=models/data/ch1_x.npy --target=c --plots=none -o "$WORK/inputs")
 beyond() { "${inputs[@]}" 2>&1 | grep -Eq "warning: input 'x': [0-9]+ of 6000 values of .* do not fit <16,2> .*I=4 would hold them all; they saturate"; }
 check calibrate.inputs.warned beyond
 rejects calibrate.inputs.refused 4 "input 'x': [0-9]+ of 6000 values.*I=4 would hold" "${inputs[@]}" --overflow=error
