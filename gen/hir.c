@@ -393,6 +393,10 @@ int hir_wrap(Kernel *k, int a, int bits, bool is_signed, int site) {
   i128 l = is_signed ? -((i128)1 << (bits - 1)) : 0, h = is_signed ? ((i128)1 << (bits - 1)) - 1 : ((i128)1 << bits) - 1;
   if (lo(k, a) >= l && hi(k, a) <= h)
     return a;
+  if (site < 0 && lo(k, a) == hi(k, a) && bits < 126) {
+    i128 m = ((i128)1 << bits) - 1;
+    return hir_const(k, ((lo(k, a) - l) & m) + l);
+  }
   HirValue v = value(HIR_WRAP, a, -1, -1, bits, l, h);
   v.bound_lo = l, v.bound_hi = h, v.site = site;
   return put(k, v);
@@ -437,6 +441,8 @@ int hir_quant(Kernel *k, int a, int drop, i128 l, i128 h, Round round, Overflow 
   i128 rl, rh;
   hir_rounded(lo(k, a), hi(k, a), drop, round, &rl, &rh);
   bool fits = rl >= l && rh <= h;
+  if (fits && rl == rh)
+    return hir_const(k, rl);
   if (fits && drop <= 0)
     return hir_shl(k, a, -drop);
   HirValue v = value(HIR_QUANT, a, -1, -1, drop, 0, 0);

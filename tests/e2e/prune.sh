@@ -42,3 +42,4 @@ check prune.nothing none
 field_is() { [ "$(field "$WORK/four/report.json" options.prune)" = 2:4 ] && [ "$(field "$WORK/half/report.json" options.prune)" = 50% ]; }
 check prune.reported field_is
 for o in 101% -1% x% 0:4 5:4 2:1 2: :4 a:4; do rejects "prune.option.$o" 1 'must be a' "$NNGEN" models/ch1.onnx "--prune=$o" -o "$WORK/no"; done
+if [ -e "$VENV_OK" ]; then "$PY" tests/e2e/dead.py "$NNGEN" "$WORK"; else skip dead "Python packages could not be installed"; fi
