@@ -132,6 +132,6 @@ int calibrated_I(const Calibration *c, const Tensor *t, FormatFrom *from) {
 }
 
 const char *format_from_text(FormatFrom from) {
-  static const char *const text[] = {NULL, "given", "data", "percentile", "error", "config", "search", "type"};
+  static const char *const text[] = {NULL, "given", "data", "percentile", "error", "config", "search", "type", "proved"};
   return text[from];
 }

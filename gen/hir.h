@@ -216,6 +216,8 @@ void hir_rounded(i128 l, i128 h, int drop, Round round, i128 *rl, i128 *rh);
 /* hir_overflow.c, --overflow=error: EXIT_NUMERIC for every layer with a QUANT of that mode whose argument is not proved to fit; the message
  * says what its results may reach, with which values of the inputs or layers before it, and the I that would do. */
 void hir_check_overflow(const Kernel *k);
+/* By layer: integer bits, beyond those of its format, that are proved to hold its results; 0 where that is proved already. */
+void hir_overflow_bits(const Kernel *k, int *more);
 /* Interval of value i's operation from the present intervals of its arguments (k->v[i].lo/hi for inputs and constants). `scratch` is a
  * kernel from hir_new, reused from call to call, with the tables of k. */
 void hir_interval(const Kernel *k, int i, Kernel *scratch, i128 *lo, i128 *hi);

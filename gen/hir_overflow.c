@@ -143,15 +143,27 @@ static const char *corner(const Kernel *k, const HirLayer *layer, const Worst *w
   return named ? b.s : "";
 }
 
-void hir_check_overflow(const Kernel *k) {
+/* By layer. */
+static Worst *worst_values(const Kernel *k, bool only_errors) {
   Worst *worst = mem_array((size_t)k->n_layers + 1, sizeof *worst);
   for (int i = 0; i < k->n_layers; i++)
     worst[i].value = -1;
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
-    if (v->op == HIR_QUANT && v->overflow == OVERFLOW_ERROR && v->site >= 0 && !k->site[v->site].input_side)
+    if (v->op == HIR_QUANT && (v->overflow == OVERFLOW_ERROR || !only_errors) && v->site >= 0 && !k->site[v->site].input_side)
       add_value(k, i, &worst[k->site[v->site].layer]);
   }
+  return worst;
+}
+
+void hir_overflow_bits(const Kernel *k, int *more) {
+  const Worst *worst = worst_values(k, false);
+  for (int i = 0; i < k->n_layers; i++)
+    more[i] = worst[i].need_more;
+}
+
+void hir_check_overflow(const Kernel *k) {
+  const Worst *worst = worst_values(k, true);
   for (int i = 0; i < k->n_layers; i++) {
     const HirLayer *l = &k->layer[i];
     const Worst *w = &worst[i];

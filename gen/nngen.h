@@ -97,8 +97,18 @@ typedef struct {
 } Attr;
 
 /* What a tensor's format was chosen from (quant.c): the command line, the samples by --calibrate, --config, --target-loss, its integer
- * type. */
-typedef enum { FROM_NOTHING, FROM_GIVEN, FROM_DATA, FROM_PERCENTILE, FROM_ERROR, FROM_CONFIG, FROM_SEARCH, FROM_TYPE } FormatFrom;
+ * type, the proof of --q=W,proved. */
+typedef enum {
+  FROM_NOTHING,
+  FROM_GIVEN,
+  FROM_DATA,
+  FROM_PERCENTILE,
+  FROM_ERROR,
+  FROM_CONFIG,
+  FROM_SEARCH,
+  FROM_TYPE,
+  FROM_PROVED
+} FormatFrom;
 
 /* A number format: the value is integer * 2^-(W-I), ap_fixed<W,I> (signed) or ap_ufixed<W,I>. W = 0: none assigned. */
 typedef struct {

@@ -59,8 +59,10 @@ static void set_target(Parse *p, const char *a) {
 }
 static void set_q(Parse *p, const char *a) {
   Format f;
-  if (!format_parse(a, &f, &p->o.auto_I))
-    bad(p, a, "must be W,I or W,auto with W from 1 to 48 and I from -48 to 64, as in --q=16,6");
+  const char *comma = strchr(a, ',');
+  p->o.proved = comma && !strcmp(comma, ",proved");
+  if (!format_parse(p->o.proved ? mem_printf("%.*s,auto", (int)(comma - a), a) : a, &f, &p->o.auto_I))
+    bad(p, a, "must be W,I, W,auto or W,proved with W from 1 to 48 and I from -48 to 64, as in --q=16,6");
   else
     p->o.W = f.W, p->o.I = f.I;
 }

@@ -16,6 +16,7 @@ typedef struct {
   int target;        /* Target bits; the C model is always emitted */
   int W, I;          /* --q */
   bool auto_I;       /* --q=W,auto */
+  bool proved;       /* --q=W,proved: auto_I, and more until nothing can overflow */
   Calibrate calibrate;
   double percentile; /* a share, for CALIBRATE_PERCENTILE */
   Round round;

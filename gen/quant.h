@@ -46,6 +46,8 @@ Samples *samples_read(const Graph *g, const Options *o);
  * the I that would do (EXIT_NUMERIC under --overflow=error). */
 void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s);
 
+/* quant_prove.c, --q=W,proved: widens I of results until all are proved to fit, whatever the input. EXIT_NUMERIC where none does. */
+void quant_prove(Graph *g, const Options *o, const Config *c);
 /* Copies of all formats, by tensor id; and of those that are others since, the origin becomes FROM_SEARCH. */
 Format *quant_formats(const Graph *g);
 void quant_note_search(Graph *g, const Format *before);

@@ -138,9 +138,10 @@ void report_pruned(const Design *d, const Comparison *c, FILE *f) {
 
 static json_t *options(const Options *o) {
   static const char *const round[] = {"trn", "rnd", "rne"}, *const overflow[] = {"sat", "wrap", "error"};
-  json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q", o->auto_I ? mem_printf("%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I),
-                        "round", round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels",
-                        o->channels, "clock", o->clock_ns, "depth", o->depth);
+  json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q",
+                        o->auto_I ? mem_printf(o->proved ? "%d,proved" : "%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I), "round",
+                        round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels", o->channels,
+                        "clock", o->clock_ns, "depth", o->depth);
   json_object_set_new(j, "calibrate",
                       json_string(o->calibrate == CALIBRATE_PERCENTILE ? mem_printf("%g%%", 100 * o->percentile)
                                   : o->calibrate == CALIBRATE_ERROR    ? "error"

@@ -284,6 +284,17 @@ def proved(name):
     return "never accepted"
 
 
+def by_proof(name):
+    """--q=W,proved: accepted under error, nothing is left to check, and every layer holds its data and its proof."""
+    status, messages, report = nngen(name, "--q=18,proved", "--overflow=error")
+    if status:
+        return f"exit {status}: {messages[:1]}"
+    for l in report["layers"]:
+        if l["W"] and (l["format_from"] != "proved" or not fit(18, l["min"], l["max"]) <= fit(18, l["proved_min"], l["proved_max"]) <= l["I"]):
+            return l
+    return report["overflow"]["runtime_checked"] and "not all is proved" or report["accuracy"]["max_abs_err"] > (0.5 if name in TABLES else 0.1) and report["accuracy"]
+
+
 # ---- --calibrate ----
 
 def calibrated(name, model, x, option, expected):
@@ -323,6 +334,7 @@ def by_share(share):
 for name, model, x in small_nets.nets():
     verdict(f"calibrate.{name}.warned", overflow(name, model, x))
     verdict(f"calibrate.{name}.refused", refused(name))
+    verdict(f"calibrate.{name}.by_proof", by_proof(name))
 for name, model, x in small_nets.nets()[::4]:
     verdict(f"calibrate.{name}.needs", needs(name))
     verdict(f"calibrate.{name}.minmax", calibrated(name, model, x, "minmax", lambda v, w: fit(w, v.min(), v.max())))

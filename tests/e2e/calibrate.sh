@@ -11,3 +11,5 @@ inputs=("$NNGEN" models/ch1.onnx "--q=32,12" --config="$WORK/input.json" --data=
 beyond() { "${inputs[@]}" 2>&1 | grep -Eq "warning: input 'x': [0-9]+ of 6000 values of .* do not fit <16,2> .*I=4 would hold them all; they saturate"; }
 check calibrate.inputs.warned beyond
 rejects calibrate.inputs.refused 4 "input 'x': [0-9]+ of 6000 values.*I=4 would hold" "${inputs[@]}" --overflow=error
+rejects calibrate.proof.grows 4 "node 'rnn_h'.*only proved to stay within.*a state may grow" "$NNGEN" "$WORK/recurrent1.onnx" "--q=16,proved" \
+  --data="$WORK/recurrent1_x.npy" --recurrent=iterative --target=c -o "$WORK/grows"
