@@ -103,7 +103,7 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   if (o->prune >= 0)
     pass_prune(g, o->prune);
   if (o->prune_share > 0 || o->prune_of)
-    pass_prune_least(g, s, o->prune_share, o->prune_keep, o->prune_of);
+    pass_prune_least(g, s, o->prune_share, o->prune_keep, o->prune_of, o->prune_rows);
   if (o->merge >= 0)
     pass_merge(g, o->merge);
   done(o, "prune", g, NULL);

@@ -145,6 +145,8 @@ static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
 static void set_prune(Parse *p, const char *a) {
+  p->o.prune_rows = !strncmp(a, "rows:", 5) && a[strlen(a) - 1] == '%';
+  a += p->o.prune_rows ? 5 : 0;
   size_t n = strlen(a);
   const char *colon = strchr(a, ':');
   p->o.prune = -1, p->o.prune_share = 0, p->o.prune_of = 0;
@@ -396,6 +398,8 @@ Options options_parse(int argc, char **argv, bool *done) {
     diag_error(EXIT_USAGE, NULL, "--target-loss needs --data");
   if (o->labels && !o->data)
     diag_error(EXIT_USAGE, NULL, "--labels needs --data");
+  if (o->calibrate != CALIBRATE_MINMAX && (!o->auto_I || o->proved))
+    diag_error(EXIT_USAGE, NULL, "--calibrate needs --q=W,auto: %s", o->proved ? "a proof leaves nothing to it" : "I is given otherwise");
   if (o->model && !o->top) {
     const char *base = path_base(o->model), *dot = strrchr(base, '.');
     o->top = ident(dot && dot != base ? mem_strndup(base, (size_t)(dot - base)) : base);

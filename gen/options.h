@@ -30,6 +30,7 @@ typedef struct {
   double clock_ns;
   double prune, merge;      /* < 0: off */
   double prune_share;       /* --prune=P%: of each layer's weights; 0: off */
+  bool prune_rows;          /* --prune=rows:P%: whole neurons */
   int prune_keep, prune_of; /* --prune=N:M; of = 0: off */
   int n_dims;
   DimValue *dims;

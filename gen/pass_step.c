@@ -276,7 +276,8 @@ static bool take_in(Graph *g, const Node *n, int input, int output) {
 
 static void append(Tensor ***list, int *n, Tensor *t) {
   Tensor **more = mem_array((size_t)*n + 1, sizeof *more);
-  memcpy(more, *list, (size_t)*n * sizeof *more);
+  if (*n)
+    memcpy(more, *list, (size_t)*n * sizeof *more);
   more[(*n)++] = t;
   *list = more;
 }

@@ -152,7 +152,7 @@ static json_t *options(const Options *o) {
   json_object_set_new(j, "labels", o->labels ? text(o->labels) : json_null());
   json_object_set_new(j, "prune", o->prune >= 0 ? json_real(o->prune) : json_null());
   if (o->prune_share > 0)
-    json_object_set_new(j, "prune", json_string(mem_printf("%g%%", 100 * o->prune_share)));
+    json_object_set_new(j, "prune", json_string(mem_printf("%s%g%%", o->prune_rows ? "rows:" : "", 100 * o->prune_share)));
   if (o->prune_of)
     json_object_set_new(j, "prune", json_string(mem_printf("%d:%d", o->prune_keep, o->prune_of)));
   json_object_set_new(j, "merge", o->merge >= 0 ? json_real(o->merge) : json_null());

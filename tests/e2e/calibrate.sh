@@ -6,6 +6,8 @@
 check calibrate.make "$PY" tests/e2e/small_nets.py "$WORK" || exit 1
 "$PY" tests/e2e/calibrate.py "$NNGEN" "$WORK"
 for o in 101% -1% x% % most 99 ''; do rejects "calibrate.option.$o" 1 'calibrate' "$NNGEN" models/ch1.onnx "--calibrate=$o" -o "$WORK/no"; done
+rejects calibrate.option.given 1 'needs --q=W,auto: I is given' "$NNGEN" models/ch1.onnx --calibrate=error -o "$WORK/no"
+rejects calibrate.option.proved 1 'needs --q=W,auto: a proof' "$NNGEN" models/ch1.onnx "--q=8,proved" --calibrate=99% -o "$WORK/no"
 printf '{"layers": {"x": {"q": "16,2"}}}' >"$WORK/input.json"
 inputs=("$NNGEN" models/ch1.onnx "--q=32,12" --config="$WORK/input.json" --data=models/data/ch1_x.npy --target=c --plots=none -o "$WORK/inputs")
 beyond() { "${inputs[@]}" 2>&1 | grep -Eq "warning: input 'x': [0-9]+ of 6000 values of .* do not fit <16,2> .*I=4 would hold them all; they saturate"; }
