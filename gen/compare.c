@@ -74,6 +74,37 @@ static void add_value(LayerStats *st, double got, double want) {
   octaves_add(&st->floats, want);
 }
 
+/* An element's interval is that of what its bits are dropped from. */
+static void proved_range(const Kernel *k, int layer, LayerStats *st) {
+  const HirLayer *l = &k->layer[layer];
+  bool any = false;
+  for (int e = 0; e < l->n; e++) {
+    if (l->value[e] < 0)
+      continue;
+    const HirValue *v = &k->v[l->value[e]];
+    int frac = l->frac[e];
+    st->dead += v->lo == v->hi;
+    if (v->op == HIR_QUANT && v->layer == layer && v->site >= 0 && !k->site[v->site].input_side)
+      frac += v->imm, v = &k->v[v->arg[0]];
+    double lo = ldexp((double)v->lo, -frac), hi = ldexp((double)v->hi, -frac);
+    st->proved_min = any ? fmin(st->proved_min, lo) : lo;
+    st->proved_max = any ? fmax(st->proved_max, hi) : hi;
+    any = true;
+  }
+}
+
+/* Once all samples have been seen. */
+static void reached(const Comparison *c, const Kernel *k, int layer, const Samples *s, const Tensor *t) {
+  LayerStats *st = &c->layer[layer];
+  const Format f = k->layer[layer].fmt;
+  st->reach_min = fmin(st->min, s->lo[t->id]), st->reach_max = fmax(st->max, s->hi[t->id]);
+  for (int i = 0; i < k->n_sites; i++)
+    if (k->site[i].layer == layer && !k->site[i].input_side && (c->saturated[i] || c->wrapped[i])) {
+      st->reach_min = fmin(st->reach_min, ldexp(c->least[i], f.I - f.W));
+      st->reach_max = fmax(st->reach_max, ldexp(c->most[i], f.I - f.W));
+    }
+}
+
 static void run_float(Run *r, size_t at) {
   const Samples *s = r->s;
   for (int i = 0; i < s->n_in; i++)
@@ -181,10 +212,13 @@ Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const
   c->beyond = mem_array((size_t)k->n_in_ports + 1, sizeof *c->beyond);
   c->saturated = mem_array((size_t)k->n_sites + 1, sizeof *c->saturated);
   c->wrapped = mem_array((size_t)k->n_sites + 1, sizeof *c->wrapped);
+  c->least = mem_array((size_t)k->n_sites + 1, sizeof *c->least);
+  c->most = mem_array((size_t)k->n_sites + 1, sizeof *c->most);
+  for (int i = 0; i < k->n_sites; i++)
+    c->least[i] = INFINITY, c->most[i] = -INFINITY;
   c->out = mem_array(s->n * (size_t)k->n_out + 1, sizeof *c->out);
   c->float_metric = c->fixed_metric = NAN;
   c->step = mem_array((size_t)k->steps + 64, sizeof *c->step);
-  uint64_t beyond = 0;
   for (size_t at = 0; at < s->n; at++)
     for (int p = 0; p < k->n_in_ports; p++)
       for (int e = 0; e < k->in_port[p].n; e++) {
@@ -194,22 +228,36 @@ Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const
           raw[i] = port_quantised(&k->in_port[p], s->in[i]);
         else
           raw[i] = quant_const(s->in[i], k->in_port[p].fmt, o->round, o->overflow, &fits);
-        beyond += !fits;
         c->beyond[p] += !fits;
       }
-  if (beyond)
-    diag_warn(NULL, "%llu input values of %s do not fit the input format and %s", (unsigned long long)beyond, diag_text(s->source),
-              o->overflow == OVERFLOW_WRAP ? "wrap" : "saturate");
+  for (int p = 0; p < k->n_in_ports; p++) {
+    const HirPort *in = &k->in_port[p];
+    const Tensor *t = g->in[p];
+    if (!c->beyond[p])
+      continue;
+    const char *text = mem_printf("input '%s': %llu of %zu values of %s do not fit %s (they reach %.4g to %.4g); I=%d would hold them all",
+                                  diag_text(in->name), (unsigned long long)c->beyond[p], s->n * (size_t)in->n, diag_text(s->source),
+                                  format_text(in->fmt), s->lo[t->id], s->hi[t->id], format_fit(in->fmt.W, s->lo[t->id], s->hi[t->id]));
+    if (o->overflow == OVERFLOW_ERROR)
+      diag_error(EXIT_NUMERIC, NULL, "%s", text);
+    else
+      diag_warn(NULL, "%s; they %s", text, o->overflow == OVERFLOW_WRAP ? "wrap" : "saturate");
+  }
   Run r = {.g = g, .k = k, .s = s, .c = c, .raw = raw, .eval = eval_new(g), .started = now_s(), .progress = isatty(2) && !o->quiet};
   r.in = mem_array((size_t)s->n_in + 1, sizeof *r.in);
   r.tensor = mem_array((size_t)k->n_layers + 1, sizeof *r.tensor);
   for (int i = 0; i < k->n_layers; i++)
+    proved_range(k, i, &c->layer[i]);
+  for (int i = 0; i < k->n_layers; i++)
     r.tensor[i] = report_tensor(g, &k->layer[i]);
   r.source = error_source_new(g, k, r.tensor, s->n_due, c);
-  HirCounts counts = {c->saturated, c->wrapped};
+  HirCounts counts = {c->saturated, c->wrapped, c->least, c->most};
   hir_eval(k, s->n, raw, c->out, &counts, one_sample, &r);
   if (r.progress && now_s() - r.started > 2)
     fputs("\r\033[K", stderr);
+  for (int i = 0; i < k->n_layers; i++)
+    if (r.tensor[i])
+      reached(c, k, i, s, r.tensor[i]);
   size_t row = (size_t)k->n_out, due = 0;
   for (size_t at = 0; at < s->n; at++)
     if (graph_due(g, at))
@@ -229,12 +277,15 @@ void compare_warn(const Graph *g, const Kernel *k, const Comparison *c, const Sa
     if (!n || site->input_side)
       continue;
     const HirLayer *l = &k->layer[site->layer];
+    const LayerStats *st = &c->layer[site->layer];
     const Tensor *t = report_tensor(g, l);
-    diag_warn(t ? t->producer : NULL,
-              "%llu of %llu results %s: the float model reaches %.4g to %.4g, %s holds %.4g to %.4g; I=%d would hold them all",
-              (unsigned long long)n, (unsigned long long)c->layer[site->layer].elements, c->wrapped[i] ? "wrapped" : "saturated",
-              t ? s->lo[t->id] : 0, t ? s->hi[t->id] : 0, format_text(l->fmt), ldexp((double)format_min(l->fmt), l->fmt.I - l->fmt.W),
-              ldexp((double)format_max(l->fmt), l->fmt.I - l->fmt.W), t ? format_fit(l->fmt.W, s->lo[t->id], s->hi[t->id]) : 0);
+    double step = ldexp(1, l->fmt.I - l->fmt.W);
+    diag_warn(l->node,
+              "%llu of %llu results %s: the float model reaches %.4g to %.4g, fixed point %.4g to %.4g, %s holds %.4g to %.4g; I=%d would "
+              "hold them all",
+              (unsigned long long)n, (unsigned long long)st->elements, c->wrapped[i] ? "wrapped" : "saturated", t ? s->lo[t->id] : 0,
+              t ? s->hi[t->id] : 0, fmin(st->min, c->least[i] * step), fmax(st->max, c->most[i] * step), format_text(l->fmt),
+              (double)format_min(l->fmt) * step, (double)format_max(l->fmt) * step, format_fit(l->fmt.W, st->reach_min, st->reach_max));
   }
 }
 

@@ -393,6 +393,10 @@ int hir_wrap(Kernel *k, int a, int bits, bool is_signed, int site) {
   i128 l = is_signed ? -((i128)1 << (bits - 1)) : 0, h = is_signed ? ((i128)1 << (bits - 1)) - 1 : ((i128)1 << bits) - 1;
   if (lo(k, a) >= l && hi(k, a) <= h)
     return a;
+  if (site < 0 && lo(k, a) == hi(k, a) && bits < 126) {
+    i128 m = ((i128)1 << bits) - 1;
+    return hir_const(k, ((lo(k, a) - l) & m) + l);
+  }
   HirValue v = value(HIR_WRAP, a, -1, -1, bits, l, h);
   v.bound_lo = l, v.bound_hi = h, v.site = site;
   return put(k, v);
@@ -414,8 +418,7 @@ int hir_lut(Kernel *k, int a, int table) {
   return put(k, value(HIR_LUT, a, -1, -1, table, l, h));
 }
 
-/* Interval of `a` rounded by `drop` bits, before overflow. */
-static void rounded(i128 l, i128 h, int drop, Round round, i128 *rl, i128 *rh) {
+void hir_rounded(i128 l, i128 h, int drop, Round round, i128 *rl, i128 *rh) {
   if (drop <= 0) {
     *rl = shl_sat(l, -drop), *rh = shl_sat(h, -drop);
     return;
@@ -436,8 +439,10 @@ int hir_quant(Kernel *k, int a, int drop, i128 l, i128 h, Round round, Overflow 
   if (drop < 0) /* a value of its own, so that its width counts */
     a = hir_shl(k, a, -drop), drop = 0;
   i128 rl, rh;
-  rounded(lo(k, a), hi(k, a), drop, round, &rl, &rh);
+  hir_rounded(lo(k, a), hi(k, a), drop, round, &rl, &rh);
   bool fits = rl >= l && rh <= h;
+  if (fits && rl == rh)
+    return hir_const(k, rl);
   if (fits && drop <= 0)
     return hir_shl(k, a, -drop);
   HirValue v = value(HIR_QUANT, a, -1, -1, drop, 0, 0);
@@ -613,27 +618,5 @@ void hir_check(const Kernel *k) {
     const HirValue *next = hir_is_state(k, v) ? &k->v[k->out[k->n_out + v->imm - k->n_in]] : v;
     if (next->lo < v->lo || next->hi > v->hi)
       broken(k, i, "state's next value");
-  }
-}
-
-void hir_check_overflow(const Kernel *k) {
-  bool *told = mem_array((size_t)k->n_layers + 1, sizeof *told);
-  for (int i = 0; i < k->n; i++) {
-    const HirValue *v = &k->v[i];
-    i128 l, h;
-    if (v->op != HIR_QUANT || v->overflow != OVERFLOW_ERROR || v->site < 0 || k->site[v->site].input_side || told[k->site[v->site].layer])
-      continue;
-    const HirLayer *layer = &k->layer[k->site[v->site].layer];
-    rounded(lo(k, v->arg[0]), hi(k, v->arg[0]), v->imm, (Round)v->round, &l, &h);
-    if (l >= v->bound_lo && h <= v->bound_hi)
-      continue;
-    double step = 1;
-    for (int f = layer->fmt.W - layer->fmt.I; f; f += f > 0 ? -1 : 1)
-      step = f > 0 ? step / 2 : step * 2;
-    int need = layer->fmt.I + hir_width_of(l, h) - layer->fmt.W;
-    diag_error(EXIT_NUMERIC, NULL, "node '%s': results may reach %.6g to %.6g, <%d,%d> holds %.6g to %.6g; I=%d is proved to hold them",
-               diag_text(layer->name), (double)l * step, (double)h * step, layer->fmt.W, layer->fmt.I, (double)v->bound_lo * step,
-               (double)v->bound_hi * step, need);
-    told[k->site[v->site].layer] = true;
   }
 }

@@ -80,6 +80,7 @@ typedef struct {
   int *frac;          /* ... and the binary point of each: element = (value - offset) * 2^-frac */
   int64_t *offset;    /* NULL: all 0. Set by hir_round, where a rounding constant was added early */
   Format fmt;         /* W = 0: exact, no single format */
+  const Node *node;   /* for messages; NULL in a kernel that was read as text */
 } HirLayer;
 
 /* Where saturation or wrapping may occur: counted by hir_eval and the C model. */
@@ -212,8 +213,13 @@ Kernel *hir_clean(const Kernel *from);
 Kernel *hir_round(const Kernel *from);
 /* hir_expand.c: rounding and overflow of QUANT in terms of the others: rounding constants merge into biases. */
 Kernel *hir_expand(const Kernel *from);
-/* --overflow=error: EXIT_NUMERIC for every layer with a QUANT of that mode whose argument is not proved to fit. */
+/* The interval [l, h] after `drop` bits are rounded off, before any overflow. */
+void hir_rounded(i128 l, i128 h, int drop, Round round, i128 *rl, i128 *rh);
+/* hir_overflow.c, --overflow=error: EXIT_NUMERIC for every layer with a QUANT of that mode whose argument is not proved to fit; the message
+ * says what its results may reach, with which values of the inputs or layers before it, and the I that would do. */
 void hir_check_overflow(const Kernel *k);
+/* By layer: integer bits, beyond those of its format, that are proved to hold its results; 0 where that is proved already. */
+void hir_overflow_bits(const Kernel *k, int *more);
 /* Interval of value i's operation from the present intervals of its arguments (k->v[i].lo/hi for inputs and constants). `scratch` is a
  * kernel from hir_new, reused from call to call, with the tables of k. */
 void hir_interval(const Kernel *k, int i, Kernel *scratch, i128 *lo, i128 *hi);
@@ -251,8 +257,9 @@ double hir_delay(const Kernel *k, const HirValue *v);
 /* ---- hir_eval.c: the oracle ---- */
 
 typedef struct {
-  uint64_t *saturated; /* per site */
-  uint64_t *wrapped;   /* per site */
+  uint64_t *saturated;  /* per site */
+  uint64_t *wrapped;    /* per site */
+  double *least, *most; /* per site, of the results that did not fit, before they are limited; both NULL: not wanted */
 } HirCounts;
 
 /* Evaluates n samples. in: n * n_in raw integers; out: n * n_out. They are the tokens of one channel, the first one after a reset, when the

@@ -13,6 +13,11 @@ static void left_interval(const Kernel *k, int i) {
   abort();
 }
 
+static void note_limit(const HirCounts *c, int site, double x) {
+  c->least[site] = x < c->least[site] ? x : c->least[site];
+  c->most[site] = x > c->most[site] ? x : c->most[site];
+}
+
 /* Rounding by half to even or half up; arithmetic shift right is floor on every compiler we build with (checked in the unit tests). */
 #define DEFINE_EVAL(T, NAME)                                                                                                               \
   static T NAME##_round(T a, int drop, Round round) {                                                                                      \
@@ -109,6 +114,8 @@ static void left_interval(const Kernel *k, int i) {
             ++*wrap;                                                                                                                       \
           else if (out && sat)                                                                                                             \
             ++*sat;                                                                                                                        \
+          if (out && sat && counts->least)                                                                                                 \
+            note_limit(counts, v->site, (double)x);                                                                                        \
         }                                                                                                                                  \
         break;                                                                                                                             \
       case HIR_OP_COUNT:                                                                                                                   \

@@ -179,7 +179,7 @@ static void begin_layer(Lower *l, const Node *n) {
   Kernel *k = l->k;
   k->layer = mem_grow(k->layer, k->n_layers, &k->cap_layers, sizeof *k->layer);
   k->cur_layer = k->n_layers++;
-  k->layer[k->cur_layer] = (HirLayer){.name = n->name, .op = n->op_type};
+  k->layer[k->cur_layer] = (HirLayer){.name = n->name, .op = n->op_type, .node = n};
   l->node = n;
   l->site = -1;
   l->lc = config_of(l->config, n);

@@ -53,6 +53,8 @@ static void refuse_what_is_missing(const Options *o) {
   if (o->target_loss >= 0 && (strcmp(o->recurrent, "unrolled") || o->n_states))
     diag_error(EXIT_UNSUPPORTED, NULL,
                "--target-loss of a network with a state is not supported in this version; it searches with --recurrent=unrolled");
+  if (o->target_loss >= 0 && o->proved)
+    diag_error(EXIT_UNSUPPORTED, NULL, "--target-loss chooses formats by the data; with --q=W,proved it is not supported in this version");
   if (o->n_states && !strcmp(o->recurrent, "iterative"))
     diag_error(EXIT_USAGE, NULL, "--state keeps a state for ever, --recurrent=iterative starts anew with each window: give one of them");
 }
@@ -117,7 +119,7 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   if (o->prune >= 0)
     pass_prune(g, o->prune);
   if (o->prune_share > 0 || o->prune_of)
-    pass_prune_least(g, s, o->prune_share, o->prune_keep, o->prune_of);
+    pass_prune_least(g, s, o->prune_share, o->prune_keep, o->prune_of, o->prune_rows);
   if (o->merge >= 0)
     pass_merge(g, o->merge);
   done(o, "prune", g, NULL);
@@ -125,9 +127,16 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   config_warn_unused(config);
   if (o->target_loss >= 0) {
     stop_on_errors();
+    const Format *before = quant_formats(g);
     *found = search_run(g, o, config, s);
+    quant_note_search(g, before);
     stop_on_errors();
     done(o, "search", g, NULL);
+  }
+  if (o->proved) {
+    stop_on_errors();
+    quant_prove(g, o, config);
+    stop_on_errors();
   }
   Kernel *k = lower_graph(g, o, config);
   stop_on_errors();

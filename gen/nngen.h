@@ -105,6 +105,20 @@ typedef struct {
   Tensor *tensor; /* constant */
 } Attr;
 
+/* What a tensor's format was chosen from (quant.c): the command line, the samples by --calibrate, --config, --target-loss, its integer
+ * type, the proof of --q=W,proved. */
+typedef enum {
+  FROM_NOTHING,
+  FROM_GIVEN,
+  FROM_DATA,
+  FROM_PERCENTILE,
+  FROM_ERROR,
+  FROM_CONFIG,
+  FROM_SEARCH,
+  FROM_TYPE,
+  FROM_PROVED
+} FormatFrom;
+
 /* A number format: the value is integer * 2^-(W-I), ap_fixed<W,I> (signed) or ap_ufixed<W,I>. W = 0: none assigned. */
 typedef struct {
   int W, I;
@@ -122,6 +136,7 @@ struct Tensor {
   double *rounded;  /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
   Node *producer;   /* NULL: graph input or constant */
   Format fmt;       /* what the tensor is stored in; set by quant.c */
+  FormatFrom from;  /* of graph inputs and results with a format */
   bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
   int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
   bool whole;       /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */
@@ -140,6 +155,7 @@ struct Node {
   int n_attr;
   Attr *attr;
   const Node *layer; /* the recurrent node of the file that this is part of (pass_unroll); NULL: itself */
+  int merged;        /* neurons that pass_merge took out of it */
   bool inner;        /* makes a value that the layer keeps to itself: neither its state nor its result */
   int n_chain;       /* Requantize: the nodes of one variable whose work it does first, in order (pass_chains.c) */
   Node **chain;      /* in each of them one input has no value: the running one */

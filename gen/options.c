@@ -59,10 +59,23 @@ static void set_target(Parse *p, const char *a) {
 }
 static void set_q(Parse *p, const char *a) {
   Format f;
-  if (!format_parse(a, &f, &p->o.auto_I))
-    bad(p, a, "must be W,I or W,auto with W from 1 to 48 and I from -48 to 64, as in --q=16,6");
+  const char *comma = strchr(a, ',');
+  p->o.proved = comma && !strcmp(comma, ",proved");
+  if (!format_parse(p->o.proved ? mem_printf("%.*s,auto", (int)(comma - a), a) : a, &f, &p->o.auto_I))
+    bad(p, a, "must be W,I, W,auto or W,proved with W from 1 to 48 and I from -48 to 64, as in --q=16,6");
   else
     p->o.W = f.W, p->o.I = f.I;
+}
+static void set_calibrate(Parse *p, const char *a) {
+  size_t n = strlen(a);
+  if (n && a[n - 1] == '%') {
+    p->o.calibrate = CALIBRATE_PERCENTILE;
+    p->o.percentile = real(p, mem_strndup(a, n - 1), 0, 100) / 100;
+  } else if (!strcmp(a, "minmax") || !strcmp(a, "error")) {
+    p->o.calibrate = *a == 'm' ? CALIBRATE_MINMAX : CALIBRATE_ERROR;
+  } else {
+    bad(p, a, "must be minmax, a percentage as in 99.9%, or error");
+  }
 }
 static void set_round(Parse *p, const char *a) {
   p->o.round = (Round)choice(p, a, "trn|rnd|rne");
@@ -132,6 +145,8 @@ static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
 static void set_prune(Parse *p, const char *a) {
+  p->o.prune_rows = !strncmp(a, "rows:", 5) && a[strlen(a) - 1] == '%';
+  a += p->o.prune_rows ? 5 : 0;
   size_t n = strlen(a);
   const char *colon = strchr(a, ':');
   p->o.prune = -1, p->o.prune_share = 0, p->o.prune_of = 0;
@@ -383,6 +398,8 @@ Options options_parse(int argc, char **argv, bool *done) {
     diag_error(EXIT_USAGE, NULL, "--target-loss needs --data");
   if (o->labels && !o->data)
     diag_error(EXIT_USAGE, NULL, "--labels needs --data");
+  if (o->calibrate != CALIBRATE_MINMAX && (!o->auto_I || o->proved))
+    diag_error(EXIT_USAGE, NULL, "--calibrate needs --q=W,auto: %s", o->proved ? "a proof leaves nothing to it" : "I is given otherwise");
   if (o->model && !o->top) {
     const char *base = path_base(o->model), *dot = strrchr(base, '.');
     o->top = ident(dot && dot != base ? mem_strndup(base, (size_t)(dot - base)) : base);

@@ -9,11 +9,16 @@
 
 typedef enum { TARGET_VHDL = 1, TARGET_HLS = 2, TARGET_C = 4, TARGET_ALL = 7 } Target;
 
+typedef enum { CALIBRATE_MINMAX, CALIBRATE_PERCENTILE, CALIBRATE_ERROR } Calibrate;
+
 typedef struct {
   const char *model; /* the .onnx (or .hir) file */
   int target;        /* Target bits; the C model is always emitted */
   int W, I;          /* --q */
   bool auto_I;       /* --q=W,auto */
+  bool proved;       /* --q=W,proved: auto_I, and more until nothing can overflow */
+  Calibrate calibrate;
+  double percentile; /* a share, for CALIBRATE_PERCENTILE */
   Round round;
   Overflow overflow;
   const char *config, *data, *labels;
@@ -25,6 +30,7 @@ typedef struct {
   double clock_ns;
   double prune, merge;      /* < 0: off */
   double prune_share;       /* --prune=P%: of each layer's weights; 0: off */
+  bool prune_rows;          /* --prune=rows:P%: whole neurons */
   int prune_keep, prune_of; /* --prune=N:M; of = 0: off */
   int n_dims;
   DimValue *dims;

@@ -89,6 +89,7 @@ void pass_merge(Graph *g, double t) {
         }
         gone[b] = true, merged++;
       }
+    n->merged = (int)merged;
     diag_note(n, "merged %lld of %lld neurons", (long long)merged, (long long)outs);
   }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pass_saliency.c - --prune=P% and --prune=N:M: the weights that matter least on the samples become 0. Requires: a folded graph.
+ * pass_saliency.c - --prune=P%, --prune=rows:P% and --prune=N:M: the weights that matter least on the samples become 0. Requires: a folded
+ * graph.
  *
  * Dense layers: the optimal brain surgeon. H = E[x x'] of a layer's inputs, with a constant input for the bias. Dropping weight p of a
  * neuron costs w_p^2 / (H^-1)_pp when all others (and the bias) make up for it by -w_p / (H^-1)_pp (H^-1)_p; then p leaves H. Convolutions,
@@ -28,6 +29,7 @@ typedef struct {
 typedef struct {
   double share;
   int keep, of;
+  bool rows; /* whole inputs go, of all neurons together */
 } Rule;
 
 static Tensor *bias_of(const Graph *g, const Node *n, int64_t neurons) {
@@ -182,6 +184,56 @@ static double *weight(const Layer *l, int64_t neuron, int64_t input) {
   return input < l->inputs ? &l->w->value[neuron * l->neuron_step + input * l->input_step] : &l->bias->value[neuron];
 }
 
+/* Drops whole inputs, one after the other: what all neurons lose is the sum of what each loses, as they read the same. */
+static void prune_inputs(const Layer *l, const Rule *rule) {
+  const int64_t n = l->n;
+  double *inverse = l->h;
+  bool *gone = mem_scratch((size_t)l->inputs, sizeof *gone);
+  invert(inverse, n, l->rows);
+  for (int64_t left = (int64_t)floor(rule->share * (double)l->inputs + 0.5); left > 0; left--) {
+    int64_t p = -1;
+    double least = INFINITY;
+    for (int64_t i = 0; i < l->inputs; i++) {
+      double c = 0;
+      for (int64_t j = 0; j < l->neurons; j++)
+        c += *weight(l, j, i) * *weight(l, j, i);
+      c /= inverse[i * n + i];
+      if (!gone[i] && c < least)
+        p = i, least = c;
+    }
+    gone[p] = true;
+    double d = inverse[p * n + p];
+    for (int64_t j = 0; j < l->neurons; j++) {
+      double f = *weight(l, j, p) / d;
+      for (int64_t i = 0; i < n; i++)
+        *weight(l, j, i) = i < l->inputs && gone[i] ? 0 : *weight(l, j, i) - f * inverse[p * n + i];
+    }
+    for (int64_t i = 0; i < n; i++) {
+      double r = inverse[i * n + p] / d;
+      for (int64_t j = 0; i != p && r != 0 && j < n; j++)
+        inverse[i * n + j] -= r * inverse[p * n + j];
+    }
+    for (int64_t i = 0; i < n; i++)
+      inverse[i * n + p] = inverse[p * n + i] = 0;
+    inverse[p * n + p] = 1; /* of no weight any more */
+  }
+  free(gone);
+}
+
+/* Whether a layer's inputs are neurons of another one, element by element: without their weights here they are gone. */
+static bool reads_neurons(const Graph *g, const Node *n) {
+  const Tensor *t = n->in[0];
+  for (; t->producer && graph_uses(g, t, NULL) == 1; t = t->producer->in[0]) {
+    const Node *from = t->producer;
+    if (from->op == OP_Gemm || from->op == OP_MatMul)
+      return true;
+    const bool biased = from->op == OP_Add && from->in[1]->value;
+    if (from->n_out != 1 || (op_info[from->op].kind != KIND_PWL && op_info[from->op].kind != KIND_TABLE && !biased))
+      return false;
+  }
+  return false;
+}
+
 static void prune_by_surgeon(const Layer *l, const Rule *rule) {
   size_t order = (size_t)l->n, total = (size_t)(l->neurons * l->inputs);
   double *inverse = mem_scratch(order * order, sizeof *inverse), *w = mem_scratch(order, sizeof *w),
@@ -229,12 +281,20 @@ static void prune_by_diagonal(const Layer *l, const Rule *rule) {
   free(list);
 }
 
-void pass_prune_least(Graph *g, const Samples *s, double share, int keep, int of) {
-  const Rule rule = {share, keep, of};
+void pass_prune_least(Graph *g, const Samples *s, double share, int keep, int of, bool rows) {
+  const Rule rule = {share, keep, of, rows};
   Layer *layer = mem_array((size_t)g->n_nodes + 1, sizeof *layer);
-  for (int k = 0; k < g->n_nodes; k++)
-    if (!layer_of(g, g->node[k], &layer[k]))
-      layer[k].w = NULL;
+  bool any = false;
+  for (int k = 0; k < g->n_nodes; k++) {
+    Layer *l = &layer[k];
+    if (!layer_of(g, g->node[k], l) || (rows && !reads_neurons(g, g->node[k])))
+      l->w = NULL;
+    else if (rows && !l->h)
+      diag_warn(g->node[k], "too large a layer for --prune=rows: nothing pruned"), l->w = NULL;
+    any |= l->w != NULL;
+  }
+  if (rows && !any)
+    diag_warn(NULL, "--prune=rows: no dense layer reads the neurons of another one; nothing pruned");
   collect(g, s, layer);
   for (int k = 0; k < g->n_nodes; k++) {
     Layer *l = &layer[k];
@@ -243,7 +303,9 @@ void pass_prune_least(Graph *g, const Samples *s, double share, int keep, int of
     keep_original(l->w);
     if (l->bias)
       keep_original(l->bias);
-    if (l->h)
+    if (rows)
+      prune_inputs(l, &rule);
+    else if (l->h)
       prune_by_surgeon(l, &rule);
     else
       prune_by_diagonal(l, &rule);

@@ -10,8 +10,8 @@
 /* --prune=T: weights with |w| < T * max|w| of their tensor become 0. */
 void pass_prune(Graph *g, double t);
 /* --prune=P%, --prune=N:M: the share of each layer's weights that matters least on the samples becomes 0 (of = 0), or all but `keep` of
- * each `of` consecutive inputs of a neuron. */
-void pass_prune_least(Graph *g, const Samples *s, double share, int keep, int of);
+ * each `of` consecutive inputs of a neuron; with `rows`, that share of the neurons that a dense layer reads from another. */
+void pass_prune_least(Graph *g, const Samples *s, double share, int keep, int of, bool rows);
 /* Copies the elements of a constant to Tensor.original, once; before they are changed. */
 void keep_original(Tensor *t);
 /* --merge=T: neurons of a dense layer whose weights differ by less than T of the larger norm become one. */

@@ -119,31 +119,32 @@ static bool drops_bits(const Graph *g, const Node *n) {
   return false;
 }
 
+/* Of a constant: nothing of it is given up. */
 static Format pick(const Options *o, bool given, Format f, double lo, double hi) {
   if (given)
     return f;
   return (Format){o->W, o->auto_I ? format_fit(o->W, lo, hi) : o->I, true};
 }
 
+/* Of a graph input or a result. */
+static Format pick_result(const Options *o, const LayerConfig *lc, const Calibration *cal, Tensor *t) {
+  if (lc->has_result) {
+    t->from = FROM_CONFIG;
+    return lc->result;
+  }
+  Format f = {o->W, o->I, true};
+  t->from = FROM_GIVEN;
+  if (o->auto_I)
+    f.I = calibrated_I(cal, t, &t->from);
+  return f;
+}
+
 /* What tied tensors share, by number. */
 typedef struct {
-  double lo, hi;
   Format fmt;    /* W = 0: all of them may stay exact */
   bool is_given; /* fmt comes from --config */
+  FormatFrom from;
 } Tie;
-
-static Tie *join_ranges(const Graph *g, const Samples *s) {
-  Tie *tie = mem_array((size_t)g->n_ties + 1, sizeof *tie);
-  for (int i = 0; i < g->n_tensors; i++) {
-    const Tensor *t = g->tensor[i];
-    Tie *of = &tie[t->tie];
-    for (int64_t e = 0; t->tie && t->value && e < tensor_count(t); e++)
-      of->lo = fmin(of->lo, t->value[e]), of->hi = fmax(of->hi, t->value[e]);
-    if (t->tie && !t->value)
-      of->lo = fmin(of->lo, s->lo[t->id]), of->hi = fmax(of->hi, s->hi[t->id]);
-  }
-  return tie;
-}
 
 static void check_fits(const Options *o, const LayerConfig *c, const Node *n, const Tensor *t, double lo, double hi) {
   int64_t bad = 0, count = tensor_count(t);
@@ -199,12 +200,13 @@ static bool is_difference(const Graph *g, const Tensor *t) {
   return n->op == OP_Sub && is_stored(n->in[0]) && is_stored(n->in[1]) && graph_uses(g, t, &only) == 1 && only && only->op == OP_Mul;
 }
 
-static void assign_result(const Graph *g, const Options *o, const LayerConfig *c, const Node *n, Tensor *t, const Samples *s, Tie *tie) {
+static void assign_result(const Graph *g, const Options *o, const LayerConfig *c, const Node *n, Tensor *t, const Calibration *cal,
+                          Tie *tie) {
   OpKind kind = op_info[n->op].kind;
   double lo, hi, factor;
   if (n->op == OP_Requantize) {
     if (code_range(t, &lo, &hi))
-      t->fmt = format_whole((i128)lo, (i128)hi);
+      t->fmt = format_whole((i128)lo, (i128)hi), t->from = FROM_TYPE;
     else
       t->exact = true;
   } else if (n->op == OP_Scale && graph_is_output(g, t) && graph_uses(g, t, NULL) == 1 &&
@@ -217,6 +219,7 @@ static void assign_result(const Graph *g, const Options *o, const LayerConfig *c
   } else if (kind == KIND_SELECT) {
     int64_t count = tensor_count(n->in[0]);
     t->fmt = (Format){hir_width_of(0, count - 1), hir_width_of(0, count - 1), false};
+    t->from = FROM_TYPE;
   } else if (!is_float(t->dtype)) {
     t->exact = true;
   } else if (kind == KIND_MOVE || ((kind == KIND_LINEAR || kind == KIND_PWL || kind == KIND_FOLD) && consumer_drops_bits(g, t))) {
@@ -225,9 +228,9 @@ static void assign_result(const Graph *g, const Options *o, const LayerConfig *c
     t->exact = true;
   } else {
     Tie *of = t->tie ? &tie[t->tie] : NULL;
-    t->fmt = pick(o, c->has_result, c->result, of ? of->lo : s->lo[t->id], of ? of->hi : s->hi[t->id]);
+    t->fmt = pick_result(o, c, cal, t);
     if (of && (!of->fmt.W || (c->has_result && !of->is_given)))
-      of->fmt = t->fmt, of->is_given = c->has_result;
+      of->fmt = t->fmt, of->from = t->from, of->is_given = c->has_result;
   }
 }
 
@@ -238,12 +241,14 @@ static void share_formats(Graph *g, const Tie *tie) {
     if (!t->tie || t->value || !tie[t->tie].fmt.W)
       continue;
     t->fmt = tie[t->tie].fmt;
+    t->from = tie[t->tie].from;
     t->exact = false;
   }
 }
 
 void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s) {
-  Tie *tie = join_ranges(g, s);
+  Tie *tie = mem_array((size_t)g->n_ties + 1, sizeof *tie);
+  const Calibration *cal = calibrate(g, o, s);
   for (int i = 0; i < g->n_in; i++) {
     Tensor *t = g->in[i];
     LayerConfig lc = config_for(c, t->name);
@@ -253,9 +258,11 @@ void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s)
       t->fmt = format_whole((i128)r.lo, (i128)r.hi);
       t->scale = (float)how->in[1]->value[0];
       t->zero = how->n_in > 2 && how->in[2] ? (int64_t)how->in[2]->value[0] : 0;
+      t->from = FROM_TYPE;
       continue;
     }
-    t->fmt = is_float(t->dtype) ? pick(o, lc.has_result, lc.result, s->lo[t->id], s->hi[t->id]) : integer_format(t->dtype);
+    t->fmt = is_float(t->dtype) ? pick_result(o, &lc, cal, t) : integer_format(t->dtype);
+    t->from = is_float(t->dtype) ? t->from : FROM_TYPE;
   }
   for (int late = 0; late < 2; late++) { /* constants that are tied to results come last */
     for (int i = 0; i < g->n_nodes; i++) {
@@ -266,7 +273,7 @@ void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s)
           assign_const(o, &lc, n, j, tie);
       for (int j = 0; j < n->n_out && !late; j++)
         if (n->out[j])
-          assign_result(g, o, &lc, n, n->out[j], s, tie);
+          assign_result(g, o, &lc, n, n->out[j], cal, tie);
     }
     share_formats(g, tie);
   }
@@ -274,4 +281,19 @@ void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s)
   for (int i = 0; i < g->n_out; i++)
     if (g->out[i]->value && !g->out[i]->fmt.W)
       g->out[i]->fmt = is_float(g->out[i]->dtype) ? (Format){o->W, o->auto_I ? 8 : o->I, true} : integer_format(g->out[i]->dtype);
+}
+
+Format *quant_formats(const Graph *g) {
+  Format *f = mem_array((size_t)g->n_tensors + 1, sizeof *f);
+  for (int i = 0; i < g->n_tensors; i++)
+    f[i] = g->tensor[i]->fmt;
+  return f;
+}
+
+void quant_note_search(Graph *g, const Format *before) {
+  for (int i = 0; i < g->n_tensors; i++) {
+    Tensor *t = g->tensor[i];
+    if (t->from && (t->fmt.W != before[i].W || t->fmt.I != before[i].I))
+      t->from = FROM_SEARCH;
+  }
 }

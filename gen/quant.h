@@ -46,6 +46,21 @@ Samples *samples_read(const Graph *g, const Options *o);
  * the I that would do (EXIT_NUMERIC under --overflow=error). */
 void quant_assign(Graph *g, const Options *o, const Config *c, const Samples *s);
 
+/* quant_prove.c, --q=W,proved: widens I of results until all are proved to fit, whatever the input. EXIT_NUMERIC where none does. */
+void quant_prove(Graph *g, const Options *o, const Config *c);
+/* Copies of all formats, by tensor id; and of those that are others since, the origin becomes FROM_SEARCH. */
+Format *quant_formats(const Graph *g);
+void quant_note_search(Graph *g, const Format *before);
+
+/* ---- calibrate.c: integer bits from the samples ---- */
+
+typedef struct Calibration Calibration;
+/* Of all results and inputs, at width Options.W, by Options.calibrate; tied tensors share. */
+const Calibration *calibrate(const Graph *g, const Options *o, const Samples *s);
+int calibrated_I(const Calibration *c, const Tensor *t, FormatFrom *from);
+/* As report.json has it; NULL for FROM_NOTHING. */
+const char *format_from_text(FormatFrom from);
+
 /* Smallest I at width W that holds [lo, hi] rounded to nearest. */
 int format_fit(int W, double lo, double hi);
 /* The format of whole numbers from lo to hi. */

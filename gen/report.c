@@ -43,22 +43,33 @@ static json_t *ports(int n, const HirPort *p) {
   return a;
 }
 
-static void params_of(const Graph *g, const HirLayer *l, int64_t *params, int64_t *zeros, const Tensor **out) {
-  *params = *zeros = 0;
-  *out = NULL;
+typedef struct {
+  int64_t params, zeros;
+  int64_t pruned; /* zeros that the model does not have */
+  int merged;     /* neurons */
+  const Tensor *out;
+} LayerParams;
+
+static LayerParams params_of(const Graph *g, const HirLayer *l) {
+  LayerParams p = {0};
   for (int i = 0; g && i < g->n_nodes; i++) {
     const Node *n = g->node[i];
     if (strcmp(n->name, l->name))
       continue;
-    *out = n->out[0];
+    p.out = n->out[0];
+    p.merged = n->merged;
     for (int j = 0; j < n->n_in; j++)
       if (n->in[j] && n->in[j]->value && n->in[j]->fmt.W) {
-        int64_t count = tensor_count(n->in[j]);
-        *params += count;
-        for (int64_t e = 0; e < count; e++)
-          *zeros += n->in[j]->value[e] == 0;
+        const Tensor *t = n->in[j];
+        int64_t count = tensor_count(t);
+        p.params += count;
+        for (int64_t e = 0; e < count; e++) {
+          p.zeros += t->value[e] == 0;
+          p.pruned += t->original && t->value[e] == 0 && t->original[e] != 0;
+        }
       }
   }
+  return p;
 }
 
 static json_t *layers(const Design *d, const Comparison *c) {
@@ -67,9 +78,8 @@ static json_t *layers(const Design *d, const Comparison *c) {
   for (int i = 0; i < k->n_layers; i++) {
     const HirLayer *l = &k->layer[i];
     HirCost cost = d->cost[1 + i];
-    int64_t params, zeros;
-    const Tensor *t;
-    params_of(d->g, l, &params, &zeros, &t);
+    const LayerParams p = params_of(d->g, l);
+    const Tensor *t = p.out;
     json_t *shape = json_array();
     for (int j = 0; t && j < t->rank; j++)
       json_array_append_new(shape, json_integer(t->dim[j]));
@@ -84,10 +94,15 @@ static json_t *layers(const Design *d, const Comparison *c) {
     const LayerStats *st = c ? &c->layer[i] : NULL;
     bool seen = st && st->elements;
     json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:i,s:i}", "name", text(l->name), "op", text(l->op), "shape", shape, "params",
-                          (json_int_t)params, "zeros", (json_int_t)zeros, "W", l->fmt.W, "I", l->fmt.I);
+                          (json_int_t)p.params, "zeros", (json_int_t)p.zeros, "W", l->fmt.W, "I", l->fmt.I);
     json_object_set_new(o, "exact", json_boolean(l->fmt.W == 0));
     json_object_set_new(o, "min", seen ? real(st->min) : json_null());
     json_object_set_new(o, "max", seen ? real(st->max) : json_null());
+    json_object_set_new(o, "pruned", json_pack("{s:I,s:i}", "weights", (json_int_t)p.pruned, "neurons", p.merged));
+    json_object_set_new(o, "dead", st ? json_integer(st->dead) : json_null());
+    json_object_set_new(o, "proved_min", st ? real(st->proved_min) : json_null());
+    json_object_set_new(o, "proved_max", st ? real(st->proved_max) : json_null());
+    json_object_set_new(o, "format_from", t && format_from_text(t->from) ? json_string(format_from_text(t->from)) : json_null());
     json_object_set_new(o, "saturated", json_integer((json_int_t)sat));
     json_object_set_new(o, "max_abs_err", seen ? real(st->max_abs_err) : json_null());
     json_object_set_new(o, "rms_err", seen ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());
@@ -110,18 +125,38 @@ static json_t *layers(const Design *d, const Comparison *c) {
   return a;
 }
 
+void report_pruned(const Design *d, const Comparison *c, FILE *f) {
+  int64_t weights = 0, params = 0;
+  int neurons = 0, dead = 0;
+  for (int i = 0; i < d->k->n_layers; i++) {
+    const HirLayer *l = &d->k->layer[i];
+    const LayerParams p = params_of(d->g, l);
+    weights += p.pruned, params += p.params, neurons += p.merged;
+    dead += l->fmt.W ? c->layer[i].dead : 0; /* an exact one's is seen where its bits are dropped */
+  }
+  if (weights || neurons)
+    fprintf(f, "pruned: %lld of %lld weights, %d neurons merged\n", (long long)weights, (long long)params, neurons);
+  if (dead)
+    fprintf(f, "constant whatever the input, and removed: %d results of layers (\"dead\" in report.json)\n", dead);
+}
+
 static json_t *options(const Options *o) {
   static const char *const round[] = {"trn", "rnd", "rne"}, *const overflow[] = {"sat", "wrap", "error"};
-  json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q", o->auto_I ? mem_printf("%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I),
-                        "round", round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels",
-                        o->channels, "clock", o->clock_ns, "depth", o->depth);
+  json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "q",
+                        o->auto_I ? mem_printf(o->proved ? "%d,proved" : "%d,auto", o->W) : mem_printf("%d,%d", o->W, o->I), "round",
+                        round[o->round], "overflow", overflow[o->overflow], "mode", o->mode, "reuse", o->reuse, "channels", o->channels,
+                        "clock", o->clock_ns, "depth", o->depth);
+  json_object_set_new(j, "calibrate",
+                      json_string(o->calibrate == CALIBRATE_PERCENTILE ? mem_printf("%g%%", 100 * o->percentile)
+                                  : o->calibrate == CALIBRATE_ERROR    ? "error"
+                                                                       : "minmax"));
   json_object_set_new(j, "family", json_string(o->family->name));
   json_object_set_new(j, "config", o->config ? text(o->config) : json_null());
   json_object_set_new(j, "data", o->data ? text(o->data) : json_null());
   json_object_set_new(j, "labels", o->labels ? text(o->labels) : json_null());
   json_object_set_new(j, "prune", o->prune >= 0 ? json_real(o->prune) : json_null());
   if (o->prune_share > 0)
-    json_object_set_new(j, "prune", json_string(mem_printf("%g%%", 100 * o->prune_share)));
+    json_object_set_new(j, "prune", json_string(mem_printf("%s%g%%", o->prune_rows ? "rows:" : "", 100 * o->prune_share)));
   if (o->prune_of)
     json_object_set_new(j, "prune", json_string(mem_printf("%d:%d", o->prune_keep, o->prune_of)));
   json_object_set_new(j, "merge", o->merge >= 0 ? json_real(o->merge) : json_null());
@@ -232,6 +267,8 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   for (int i = 0; c && i < k->n_in_ports; i++) {
     json_t *in = json_array_get(inputs, (size_t)i);
     const LayerStats *st = &c->input[i];
+    const char *from = d->g ? format_from_text(d->g->in[i]->from) : NULL;
+    json_object_set_new(in, "format_from", from ? json_string(from) : json_null());
     json_object_set_new(in, "max_abs_err", real(st->max_abs_err));
     json_object_set_new(in, "saturated", json_integer((json_int_t)c->beyond[i]));
     json_object_set_new(in, "rms_err", st->elements ? real(sqrt(st->sum_sq_err / (double)st->elements)) : json_null());

@@ -21,8 +21,11 @@ typedef struct {
   double max_abs_err, sum_sq_err, sum_sq;
   /* what the layer adds itself: its fixed-point result less its float function of its fixed-point arguments */
   double own_max_abs_err, own_sum_sq_err;
-  bool own_unknown;     /* that is with the addition of a constant behind it */
-  double output_sum_sq; /* over Comparison.n_traced samples: how far that moves the outputs, all layers behind it being float */
+  double reach_min, reach_max;   /* the range to hold: of the float model and of fixed point, before it is limited to the format */
+  int dead;                      /* of a layer: elements proved to be constant, whatever the input */
+  double proved_min, proved_max; /* of a layer: what its values are proved to stay in, before they are limited to the format */
+  bool own_unknown;              /* that is with the addition of a constant behind it */
+  double output_sum_sq;          /* over Comparison.n_traced samples: how far that moves the outputs, all layers behind it being float */
   int64_t elements;
   Octaves floats, fixed;
 } LayerStats;
@@ -41,6 +44,7 @@ typedef struct {
   uint64_t *beyond;                  /* by Kernel.in_port: values out of its format */
   size_t n_traced, n_output_values;  /* samples in output_sum_sq, and the values it sums over */
   uint64_t *saturated, *wrapped;     /* by site */
+  double *least, *most;              /* by site: of what did not fit, in steps of the format */
   int64_t *out;                      /* n * n_out raw outputs */
   double max_abs_err, rms_err;       /* over all graph outputs */
   double argmax_agreement;           /* share of samples; of the widest output; < 0: no output has two elements */
@@ -96,6 +100,8 @@ double error_source_largest(ErrorSource *e, const int64_t *raw, const i128 *val,
 
 /* Places (sites) where a value could leave its format, and of them those where hardware checks it: the others are proved. */
 void report_sites(const Kernel *k, int *sites, int *checked);
+/* What --prune and --merge took out, and what was proved constant; nothing where there is none. */
+void report_pruned(const Design *d, const Comparison *c, FILE *f);
 /* Appends report.json. */
 void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c, int n_times, const PassTime *times);
 /* --info */

@@ -20,14 +20,14 @@ static const char *shape_text(int rank, const int64_t *dim) {
   return b.s ? b.s : "scalar";
 }
 
-static void value_row(Buf *b, const char *name, const char *op, const char *shape, Format f, const LayerStats *st, const char *need,
-                      uint64_t out) {
+static void value_row(Buf *b, const char *name, const char *op, const char *shape, Format f, const LayerStats *st, const char *proved,
+                      const char *need, uint64_t out) {
   bool seen = st && st->elements;
   buf_printf(b,
              "<tr><td class=\"n\">%s</td><td class=\"t\">%s</td><td class=\"t\">%s</td><td class=\"t\"><code>%s</code></td><td>%s</td>"
-             "<td>%s</td><td>%s</td><td class=\"%s\">%s</td></tr>\n",
+             "<td>%s</td><td>%s</td><td>%s</td><td class=\"%s\">%s</td></tr>\n",
              html_text(name), html_text(op), shape, html_format(f), seen ? html_number(st->min) : "–", seen ? html_number(st->max) : "–",
-             need, out ? "bad" : "none", html_count((int64_t)out));
+             proved, need, out ? "bad" : "none", html_count((int64_t)out));
 }
 
 /* What did not fit, in words. */
@@ -40,6 +40,7 @@ static void overflowed(const Page *p, Buf *b) {
     Format f = input ? p->k->in_port[port].fmt : p->k->layer[i].fmt;
     if (!out || !t || !f.W)
       continue;
+    const LayerStats *st = input ? NULL : &p->c->layer[i];
     buf_printf(b,
                "<p class=\"over\"><b>%s</b>: %s of %s values %s. Float reaches %s to %s, <code>%s</code> holds %s to %s; I = %d would hold "
                "them all.</p>\n",
@@ -47,26 +48,30 @@ static void overflowed(const Page *p, Buf *b) {
                html_count(input ? p->c->input[port].elements : p->c->layer[i].elements),
                p->d->o->overflow == OVERFLOW_WRAP ? "wrap" : "saturate", html_number(p->s->lo[t->id]), html_number(p->s->hi[t->id]),
                html_format(f), html_number(ldexp((double)format_min(f), f.I - f.W)), html_number(ldexp((double)format_max(f), f.I - f.W)),
-               format_fit(f.W, p->s->lo[t->id], p->s->hi[t->id]));
+               format_fit(f.W, st ? st->reach_min : p->s->lo[t->id], st ? st->reach_max : p->s->hi[t->id]));
   }
 }
 
 const char *report_network(const Page *p, const Plots *plots) {
   Buf b = {0};
   report_figures(&b, plots, "network");
-  buf_puts(&b, "<div class=\"scroll\"><table>\n<tr><th class=\"t\">layer</th><th class=\"t\">operator</th><th class=\"t\">output</th><th "
-               "class=\"t\">format</th><th>smallest value</th><th>largest value</th><th>I needed</th><th>out of range</th></tr>\n");
+  buf_puts(
+      &b,
+      "<div class=\"scroll\"><table>\n<tr><th class=\"t\">layer</th><th class=\"t\">operator</th><th class=\"t\">output</th><th "
+      "class=\"t\">format</th><th>smallest value</th><th>largest value</th><th>proved</th><th>I needed</th><th>out of range</th></tr>\n");
   for (int i = 0; i < p->k->n_in_ports; i++) {
     const HirPort *in = &p->k->in_port[i];
     const Tensor *t = p->g ? p->g->in[i] : NULL;
-    value_row(&b, in->name, "input", shape_text(in->rank, in->dim), in->fmt, p->c ? &p->c->input[i] : NULL,
+    value_row(&b, in->name, "input", shape_text(in->rank, in->dim), in->fmt, p->c ? &p->c->input[i] : NULL, "–",
               t && p->c ? mem_printf("%d", format_fit(in->fmt.W, p->s->lo[t->id], p->s->hi[t->id])) : "–", p->c ? p->c->beyond[i] : 0);
   }
   for (int i = 0; i < p->k->n_layers; i++) {
     const HirLayer *l = &p->k->layer[i];
     const Tensor *t = p->g ? report_tensor(p->g, l) : NULL;
-    value_row(&b, l->name, l->op, t ? shape_text(t->rank, t->dim) : html_count(l->n), l->fmt, p->c ? &p->c->layer[i] : NULL,
-              t && p->c && l->fmt.W ? mem_printf("%d", format_fit(l->fmt.W, p->s->lo[t->id], p->s->hi[t->id])) : "–",
+    const LayerStats *st = p->c ? &p->c->layer[i] : NULL;
+    value_row(&b, l->name, l->op, t ? shape_text(t->rank, t->dim) : html_count(l->n), l->fmt, st,
+              st ? mem_printf("%s to %s", html_number(st->proved_min), html_number(st->proved_max)) : "–",
+              t && p->c && l->fmt.W ? mem_printf("%d", format_fit(l->fmt.W, p->c->layer[i].reach_min, p->c->layer[i].reach_max)) : "–",
               report_out_of_range(p, i));
   }
   buf_puts(&b, "</table></div>\n");
@@ -76,7 +81,9 @@ const char *report_network(const Page *p, const Plots *plots) {
   report_sites(p->k, &sites, &checked);
   buf_printf(
       &b,
-      "<p>Values are those of the fixed-point network over all samples; <em>I needed</em>: integer bits that would hold the float ones. "
+      "<p>Values are those of the fixed-point network over all samples; <em>I needed</em>: integer bits that would hold them, the float "
+      "ones, and "
+      "what had to be limited; <em>proved</em>: no input can take the values out of that, before they are limited to the format. "
       "<em>exact</em>: a sum kept at full width, whose bits the next layer drops. Places where bits are dropped: %d, of which %d are "
       "proved "
       "never to leave their format, whatever the input; in the others hardware %s.</p>\n",

@@ -113,8 +113,10 @@ void summary(const Design *d, const Comparison *c) {
       "(estimated)\n",
       d->o->out_dir, (long long)cost.adders, (long long)cost.adder_bits, (long long)cost.mults, (long long)cost.lut_entries_bits,
       vhdl_latency(k), hir_interval_cycles(k), (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
-  if (c)
+  if (c) {
+    report_pruned(d, c, stdout);
     compare_line(c, stdout);
+  }
   if (!d->o->verify)
     printf("next: make -C %s %s\n", d->o->out_dir, d->o->target & TARGET_VHDL ? "sim" : d->o->target & TARGET_HLS ? "hls" : "check");
 }

@@ -30,6 +30,7 @@ tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
 html|90|tests/e2e/html.sh
 prune|60|tests/e2e/prune.sh
+calibrate|100|tests/e2e/calibrate.sh
 folder|60|tests/e2e/folder.sh
 golden|60|tests/golden/run.sh
 EOF
@@ -67,6 +68,7 @@ cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
 html|120|tests/e2e/html.sh
 prune|120|tests/e2e/prune.sh
+calibrate|200|tests/e2e/calibrate.sh
 folder|120|tests/e2e/folder.sh
 golden|120|tests/golden/run.sh
 lint|400|tests/lint.sh

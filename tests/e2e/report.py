@@ -18,7 +18,7 @@ for p in r["inputs"] + r["outputs"]:
     need(p, "port", "name shape W I signed")
 for l in r["layers"]:
     need(l, f"layer {l.get('name')}",
-         "name op shape params zeros W I min max saturated max_abs_err rms_err own_max_abs_err own_rms_err output_rms_err sqnr_db adders mults luts ffs dsps brams latency table_bits estimated")
+         "name op shape params zeros W I min max saturated max_abs_err rms_err pruned dead proved_min proved_max format_from own_max_abs_err own_rms_err output_rms_err sqnr_db adders mults luts ffs dsps brams latency table_bits estimated")
 need(r["totals"], "totals", "adders adder_bits mults luts ffs dsps brams latency_cycles ii_cycles depth")
 need(r["accuracy"], "accuracy", "samples source max_abs_err rms_err argmax_agreement float_metric fixed_metric saturations wraps")
 need(r["overflow"], "overflow", "proved runtime_checked")

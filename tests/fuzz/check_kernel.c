@@ -246,7 +246,7 @@ int main(int argc, char **argv) {
     in[i] = i / (size_t)k->n_in % 3 == 0 ? (r & 1 ? nn_highest(f.W, f.is_signed) : nn_lowest(f.W, f.is_signed))
                                          : nn_wrap((int64_t)(r >> 3), nn_lowest(f.W, f.is_signed), nn_highest(f.W, f.is_signed));
   }
-  HirCounts c = {mem_array((size_t)k->n_sites + 1, sizeof(uint64_t)), mem_array((size_t)k->n_sites + 1, sizeof(uint64_t))};
+  HirCounts c = {mem_array((size_t)k->n_sites + 1, sizeof(uint64_t)), mem_array((size_t)k->n_sites + 1, sizeof(uint64_t)), NULL, NULL};
   hir_eval(k, SAMPLES, in, out, &c, trace_sample, &t); /* one channel */
   check_raw(k, in, out, &c, &t);
   check_numbers(k,

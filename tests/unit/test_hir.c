@@ -332,7 +332,7 @@ static void saturations_are_counted_alike(void **state) {
       expected += v < lo || v > hi;
     }
     for (int pass = 0; pass < 2; pass++) {
-      HirCounts c = {&counted[pass][0], &counted[pass][1]};
+      HirCounts c = {&counted[pass][0], &counted[pass][1], NULL, NULL};
       hir_eval(pass ? hir_expand(hir_round(k)) : k, 500, in, out, &c, NULL, NULL);
       assert_int_equal(counted[pass][overflow == OVERFLOW_WRAP], expected);
       assert_int_equal(counted[pass][overflow != OVERFLOW_WRAP], 0);
@@ -422,13 +422,17 @@ static void proved_overflow(void **state) {
     diag_reset();
     k->layer = mem_alloc(sizeof *k->layer);
     k->n_layers = k->cap_layers = 1, k->cur_layer = 0;
-    k->layer[0] = (HirLayer){.name = "fc1", .op = "Gemm", .tensor = "t", .fmt = {8, 8, true}};
+    k->layer[0] = (HirLayer){.name = "fc1", .op = "Gemm", .tensor = "t", .n = 1, .fmt = {8, 8, true}};
     int site = hir_site(k, "fc1", false), x = hir_in(k, 0, -100, fits ? 127 : 128);
     k->out = mem_array(1, sizeof(int)), k->n_out = k->cap_out = 1;
     k->out[0] = hir_quant(k, x, 0, -128, 127, ROUND_RND, OVERFLOW_ERROR, site);
+    k->layer[0].value = k->out;
+    k->in_port = &(HirPort){.name = "x", .n = 1, .fmt = {9, 9, true}}, k->n_in_ports = 1;
     hir_check_overflow(k);
     assert_int_equal(diag_status(), fits ? 0 : EXIT_NUMERIC);
   }
+  assert_heard("I=9 is proved");
+  assert_heard("element 0 gets to 128 when 'x'[0] is 128");
   assert_int_equal(diag_errors(), 0);
 }
 
