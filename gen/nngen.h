@@ -113,6 +113,7 @@ struct Tensor {
   double *rounded;  /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
   Node *producer;   /* NULL: graph input or constant */
   Format fmt;       /* what the tensor is stored in; set by quant.c */
+  Format *each;     /* by element, narrower than fmt or W = 0: always 0 (search_format.c); NULL: fmt for all */
   bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
   int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
 };

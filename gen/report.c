@@ -172,6 +172,10 @@ static json_t *search(const SearchResult *r, const Options *o) {
     json_array_append_new(points, json_pack("{s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "width", p->width, "price", real(p->price), "digit_bits",
                                             real(p->adder_bits), "loss", real(p->loss), "standard_error", real(p->error), "changed",
                                             real(p->changed), "rms_deviation", real(p->deviation)));
+    json_t *made = json_array_get(points, (size_t)i);
+    json_object_set_new(made, "lost", real(p->lost));
+    json_object_set_new(made, "passes", json_boolean(p->pass));
+    json_object_set_new(made, "adder_bits", p->true_bits < 0 ? json_null() : real(p->true_bits));
   }
   return json_pack("{s:o,s:s,s:i,s:i,s:i,s:o}", "target_loss", real(o->target_loss), "loss",
                    r->classes  ? r->labels ? "accuracy lost on the samples held back" : "decisions changed on the samples held back"

@@ -11,8 +11,11 @@ typedef struct {
   int width;         /* bits of the results between layers */
   double price;      /* of an adder bit */
   double adder_bits; /* digits x width: no sharing counted */
+  double true_bits;  /* of the adder graphs and tables themselves; negative: not built */
   double loss,
       error; /* on the samples held back: share of decisions lost (by labels) or changed, or growth of the RMS error; its standard error */
+  bool pass;
+  double lost;               /* share of right decisions lost, by the labels as counted */
   double changed, deviation; /* share of decisions changed; RMS deviation of what decides, over its spread */
 } SearchPoint;
 
