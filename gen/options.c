@@ -131,6 +131,10 @@ static void set_target_loss(Parse *p, const char *a) {
 static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
+static void set_round_weights(Parse *p, const char *a) {
+  p->o.compensated = choice(p, a, "nearest|compensated") == 1;
+}
+
 static void set_prune(Parse *p, const char *a) {
   size_t n = strlen(a);
   const char *colon = strchr(a, ':');

@@ -172,7 +172,10 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
     w[i] = target[m->order[i] * l->cols + j] / step;
   for (int i = 0; i < n; i++) {
     int row = m->order[i];
-    double u = m->u[i * n + i], v = choose(w[i], scale / (u * u), l->price * (l->bits[row] + 2), least, most), err = (w[i] - v) / u;
+    double u = m->u[i * n + i], v = choose(w[i], scale / (u * u), l->price * (l->bits[row] + 2), least, most), err;
+    if (l->zeros_stay && l->w[row * l->cols + j] == 0)
+      v = 0;
+    err = (w[i] - v) / u;
     q[row] = v;
     for (int k = i + 1; k < n; k++)
       w[k] -= err * m->u[k * n + i];
@@ -184,7 +187,7 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
     moved = 0;
     for (int i = 0; i < n; i++) {
       double h = m->h[i * n + i], v = choose(q[i] - g[i] / h, scale * h, l->price * (l->bits[i] + 2), least, most), by = v - q[i];
-      if (by == 0)
+      if (by == 0 || (l->zeros_stay && l->w[i * l->cols + j] == 0))
         continue;
       moved = 1;
       q[i] = v;

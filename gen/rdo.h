@@ -18,6 +18,7 @@ typedef struct {
   const double *gain;   /* cols: what a squared error of a neuron costs at the network's output */
   const int *bits;      /* rows: width of each input as it occurs; 0: constant */
   Format fmt;           /* of the weights */
+  bool zeros_stay;      /* weights that are 0 were pruned */
   double price;         /* of an adder bit, in the unit of gain * error^2 */
 } RdoLayer;
 

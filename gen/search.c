@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_FIT = 1500, MAX_HELD = 3000, BISECTIONS = 10, LEAST_WIDTH = 3, MAX_VALUES = 16000000, PASSES = 2, NEAR = 6 };
-static const double NEAR_STEP = 0.15, SECONDS = 45; /* log2 of the price; the time after which no more points are tried */
+enum { MAX_FIT = 1500, MAX_HELD = 3000, BISECTIONS = 10, LEAST_WIDTH = 3, MAX_VALUES = 16000000, BELOW = 2, ABOVE = 10 };
+static const double NEAR_STEP = 0.2, SECONDS = 45; /* log2 of the price; the time after which no more points are tried */
 
 /* LUTs of an element's table, taken for adder bits: words of W bits at about 2^(W + 1) addresses, 64 to a LUT. */
 static double table_cost(const Tensor *t) {
@@ -24,44 +24,40 @@ static double table_cost(const Tensor *t) {
   return (double)count(t) * t->fmt.W * fmax(1, ldexp(1, address - 6));
 }
 
-static bool has_neurons(const Search *s, const Tensor *t) {
-  for (int i = 0; i < s->n_neurons; i++)
-    if (s->neuron[i] == t->id)
-      return true;
-  return false;
+/* Rounds all weights at a price, over the first n_rows rows; `formats`: and chooses the formats of neurons. */
+static void pass_over(Search *s, double price, bool formats, size_t n_rows) {
+  for (int i = 0; i < s->g->n_in; i++) {
+    Tensor *t = s->g->in[i];
+    memcpy(s->q[t->id], s->f[t->id], n_rows * count(t) * 8);
+    if (formats && t->each)
+      choose_formats(s, t, price);
+    round_rows(t, s->q[t->id], n_rows);
+  }
+  for (int k = 0; k < s->g->n_nodes; k++) {
+    const Node *n = s->g->node[k];
+    if (weighty(n))
+      round_shared(s, k, price);
+    else if (n->op == OP_Add)
+      refit_bias(s, n);
+    run_node(n, s->q, n_rows, true);
+    for (int i = 0; i < n->n_out; i++) {
+      Tensor *t = n->out[i];
+      if (t && formats && t->each)
+        choose_formats(s, t, price);
+      if (t)
+        round_rows(t, s->q[t->id], n_rows);
+    }
+  }
 }
 
-/* Rounds everything at a price. First weights with the widest formats, which says what reads each neuron; then formats and weights. */
+/* First weights with the widest formats, which says what reads each neuron; then formats and weights. */
 static Point point(Search *s, double price) {
   Point p = {0};
   widest_formats(s);
-  for (int pass = 0; pass < PASSES; pass++) {
-    size_t n_rows = pass + 1 < PASSES ? s->n_fit : s->n;
-    for (int i = 0; i < s->g->n_in; i++) {
-      Tensor *t = s->g->in[i];
-      memcpy(s->q[t->id], s->f[t->id], n_rows * count(t) * 8);
-      if (pass && t->each)
-        choose_formats(s, t, price);
-      round_rows(s, t, s->q[t->id], n_rows);
-    }
-    for (int k = 0; k < s->g->n_nodes; k++) {
-      const Node *n = s->g->node[k];
-      if (weighty(n))
-        round_shared(s, k, price);
-      else if (n->op == OP_Add)
-        refit_bias(s, n);
-      run_node(n, s->q, n_rows, true);
-      for (int i = 0; i < n->n_out; i++) {
-        Tensor *t = n->out[i];
-        if (!t)
-          continue;
-        if (pass && t->each && has_neurons(s, t))
-          choose_formats(s, t, price);
-        round_rows(s, t, s->q[t->id], n_rows);
-      }
-    }
-    p.cost = count_reads(s);
-  }
+  pass_over(s, price, false, s->n_fit);
+  count_reads(s);
+  pass_over(s, price, true, s->n);
+  p.cost = count_reads(s);
   for (int k = 0; k < s->g->n_nodes; k++)
     if (op_info[s->g->node[k]->op].kind == KIND_TABLE)
       p.cost += table_cost(s->g->node[k]->out[0]);
@@ -137,10 +133,10 @@ static int bisect(Search *s, SearchResult *r, int W, double started) {
 static int near(Search *s, SearchResult *r, int i, double started) {
   double centre = log2(r->point[i].price);
   int W = r->point[i].width, best = -1;
-  for (int k = -NEAR / 3; k <= NEAR; k++) {
+  for (int k = -BELOW; k <= ABOVE; k++) {
     if (best >= 0 && now_s() - started > SECONDS)
       break;
-    tell(s, started, "adders", k + NEAR / 3 + 1, NEAR + NEAR / 3 + 1);
+    tell(s, started, "adders", k + BELOW + 1, BELOW + ABOVE + 1);
     int j = try_point(s, r, W, exp2(centre + NEAR_STEP * k));
     if (!r->point[j].pass)
       continue;
@@ -151,30 +147,70 @@ static int near(Search *s, SearchResult *r, int i, double started) {
   return best;
 }
 
-const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *data) {
-  Search *s = mem_alloc(sizeof *s);
-  *s = (Search){.g = g, .o = o, .config = config, .range_lo = data->lo, .range_hi = data->hi};
-  size_t elements = 0;
-  for (int i = 0; i < g->n_tensors; i++)
-    elements += g->tensor[i]->value || g->tensor[i]->rank < 0 ? 0 : count(g->tensor[i]);
-  size_t room = MAX_VALUES / (elements + 1), own = data->n / 2; /* rows: one's own, three times as many mix-ups, those held back */
+/* Rows of data that fit in memory: one's own, three times as many mix-ups, those held back. */
+static void get_rows(Search *s, const Samples *data, bool hold_back) {
+  size_t elements = 0, own = data->n / 2;
+  for (int i = 0; i < s->g->n_tensors; i++)
+    elements += s->g->tensor[i]->value || s->g->tensor[i]->rank < 0 ? 0 : count(s->g->tensor[i]);
+  size_t room = MAX_VALUES / (elements + 1), held = data->n / 2 < MAX_HELD ? data->n / 2 : MAX_HELD;
   own = own < MAX_FIT ? own : MAX_FIT;
   own = own < room / 6 ? own : room / 6;
-  size_t held = data->n / 2 < MAX_HELD ? data->n / 2 : MAX_HELD;
   held = held < room / 3 ? held : room / 3;
-  rows_make(s, data, own, held);
+  rows_make(s, data, own, hold_back ? held : 0);
+}
+
+static int layers_of(const Graph *g) {
   int layers = 0;
   for (int k = 0; k < g->n_nodes; k++)
     layers += sharers(g, k, NULL) > 0;
-  if (own < 8 || !s->y || !layers) {
+  return layers;
+}
+
+/* Compensation asks for larger weights than the float network's, and a constant's width costs nothing but its digits. */
+static void widen_weights(Graph *g) {
+  int *member = mem_scratch((size_t)g->n_nodes, sizeof *member);
+  for (int k = 0; k < g->n_nodes; k++)
+    if (sharers(g, k, member) && member[0] == k && g->node[k]->in[1]->fmt.W < 32)
+      g->node[k]->in[1]->fmt.W++, g->node[k]->in[1]->fmt.I++;
+  free(member);
+}
+
+void search_compensate(Graph *g, const Options *o, const Config *config, const Samples *data) {
+  Search *s = mem_alloc(sizeof *s);
+  *s = (Search){.g = g, .o = o, .config = config, .range_lo = data->lo, .range_hi = data->hi};
+  get_rows(s, data, false);
+  if (!s->n_fit || !layers_of(g)) {
+    diag_warn(NULL, "--round-weights=compensated needs a layer with constant weights and 16 samples; weights are rounded to the nearest");
+    return;
+  }
+  s->gain = mem_array((size_t)g->n_tensors, sizeof *s->gain);
+  s->weight = mem_array((size_t)g->n_tensors, sizeof *s->weight);
+  for (int k = 0; k < g->n_nodes; k++)
+    if (weighty(g->node[k])) {
+      const Tensor *z = g->node[k]->out[0];
+      int n = groups_of(g, z).n;
+      s->gain[z->id] = mem_array((size_t)n, 8);
+      for (int j = 0; j < n; j++)
+        s->gain[z->id][j] = 1;
+    }
+  pass_over(s, 0, false, s->n_fit);
+}
+
+const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *data) {
+  Search *s = mem_alloc(sizeof *s);
+  *s = (Search){.g = g, .o = o, .config = config, .range_lo = data->lo, .range_hi = data->hi};
+  get_rows(s, data, true);
+  int layers = layers_of(g);
+  if (!s->n_fit || !layers) {
     diag_error(EXIT_UNSUPPORTED, NULL, "--target-loss needs a layer with constant weights and 16 samples in --data; it has %d and %zu",
                layers, data->n);
     return NULL;
   }
+  widen_weights(g);
   int widest = find_searchable(s);
   find_gains(s);
   SearchResult *r = mem_alloc(sizeof *r);
-  *r = (SearchResult){.n_fit = s->n_fit, .n_held = held, .classes = s->classes, .labels = s->label != NULL};
+  *r = (SearchResult){.n_fit = s->n_fit, .n_held = s->n - s->n_fit, .classes = s->classes, .labels = s->label != NULL};
   double started = now_s();
   int worse = 0, best = -1, from = widest ? widest : 1;
   for (int W = from; W >= (widest ? LEAST_WIDTH : 1) && worse < 2 && (best < 0 || now_s() - started < SECONDS); W--) {

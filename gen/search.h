@@ -31,4 +31,7 @@ typedef struct SearchResult {
  * the arena. */
 const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *s);
 
+/* --round-weights=compensated: rounds the weights at the formats given, without a price. */
+void search_compensate(Graph *g, const Options *o, const Config *config, const Samples *s);
+
 #endif

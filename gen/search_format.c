@@ -107,11 +107,8 @@ int find_searchable(Search *s) {
   Graph *g = s->g;
   s->result = mem_array((size_t)g->n_tensors, sizeof *s->result);
   s->neuron = mem_array((size_t)g->n_tensors, sizeof *s->neuron);
-  s->width = mem_array((size_t)g->n_tensors, sizeof *s->width);
-  s->integer = mem_array((size_t)g->n_tensors, sizeof *s->integer);
   for (int i = 0; i < g->n_tensors; i++) {
     Tensor *t = g->tensor[i];
-    s->width[i] = t->fmt.W, s->integer[i] = t->fmt.I;
     bool input = !t->producer && !t->value && t->dtype == DT_FLOAT && !t->tie && t->fmt.W > 1 && reader_of(g, t);
     if (input || (searchable(s, t) && !t->tie && layer_of(g, t))) {
       s->neuron[s->n_neurons++] = i;

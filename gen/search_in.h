@@ -30,7 +30,6 @@ typedef struct {
   int n_results;
   int *neuron; /* ids of those with a format for each group; inputs too */
   int n_neurons;
-  int *width, *integer;        /* by tensor id: W and I before the search */
   double **reads;              /* by tensor id: signed digits that read each group's elements; NULL before the first pass */
   double *range_lo, *range_hi; /* by tensor id */
 } Search;
@@ -50,7 +49,7 @@ double to_format(double x, Format f);
 /* Node over rows [0, n) of value[]; quantized: its constants as the hardware has them. Results are not rounded. */
 void run_node(const Node *node, double **value, size_t n, bool quantized);
 /* Rounds the rows of t to its format, or formats. */
-void round_rows(const Search *s, const Tensor *t, double *value, size_t n);
+void round_rows(const Tensor *t, double *value, size_t n);
 /* Sets y, label, temperature, the rows of f, and of all tensors' float values. */
 void rows_make(Search *s, const Samples *data, size_t own, size_t held);
 /* Sets gain and weight of all layers' results and of what lies between them. */

@@ -206,6 +206,7 @@ static void round_matrix(Search *s, const int *member, int members, int group, d
                 .w = weights,
                 .gain = gain,
                 .bits = bits,
+                .zeros_stay = s->o->prune >= 0 || s->o->prune_share > 0 || s->o->prune_of,
                 .fmt = w->fmt,
                 .price = price};
   rdo_layer(&l, q, means);
@@ -234,7 +235,7 @@ void round_shared(Search *s, int k, double price) {
       run_node(s->g->node[i], s->q, s->n_fit, true);
       for (int j = 0; j < s->g->node[i]->n_out; j++)
         if (s->g->node[i]->out[j])
-          round_rows(s, s->g->node[i]->out[j], s->q[s->g->node[i]->out[j]->id], s->n_fit);
+          round_rows(s->g->node[i]->out[j], s->q[s->g->node[i]->out[j]->id], s->n_fit);
     }
     round_matrix(s, member, members, 0, price, false);
   }

@@ -35,7 +35,7 @@ void run_node(const Node *node, double **value, size_t n, bool quantized) {
   free(in), free(out);
 }
 
-void round_rows(const Search *s, const Tensor *t, double *value, size_t n) {
+void round_rows(const Tensor *t, double *value, size_t n) {
   size_t m = count(t);
   if (t->exact || !t->fmt.W)
     return;
@@ -43,7 +43,7 @@ void round_rows(const Search *s, const Tensor *t, double *value, size_t n) {
     Format f = t->each ? t->each[e] : t->fmt;
     double up = ldexp(1, f.W - f.I), down = ldexp(1, f.I - f.W), lo = f.W ? (double)format_min(f) : 0, hi = f.W ? (double)format_max(f) : 0;
     bool cut = !t->producer && t->each; /* inputs come rounded: lowest bits are cut off */
-    double port = ldexp(1, t->fmt.W - s->integer[t->id]);
+    double port = ldexp(1, t->fmt.W - t->fmt.I);
     for (size_t r = 0; r < n; r++) {
       double x = value[r * m + e];
       if (cut)
