@@ -29,7 +29,7 @@ static double choose(double t, double a, double b, double least, double most) {
   double nearest = fmin(fmax(floor(t + 0.5), least), most);
   for (int d = 0; d <= MAX_DIGITS; d++) {
     double rest = t - v, size = fabs(rest);
-    if (d == MAX_DIGITS || size < 0.5) {
+    if (d == MAX_DIGITS || size < 1) {
       v = nearest;
     } else {
       double p = exp2(floor(log2(size)));
