@@ -81,6 +81,12 @@ static json_t *layers(const Design *d, const Comparison *c) {
     bool seen = st && st->elements;
     json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:i,s:i}", "name", text(l->name), "op", text(l->op), "shape", shape, "params",
                           (json_int_t)params, "zeros", (json_int_t)zeros, "W", l->fmt.W, "I", l->fmt.I);
+    if (t && t->each && l->fmt.W) { /* W and I hold all of them */
+      json_t *bits = json_array();
+      for (int j = 0; j < l->n; j++)
+        json_array_append_new(bits, json_integer(t->each[j].W));
+      json_object_set_new(o, "element_bits", bits);
+    }
     json_object_set_new(o, "exact", json_boolean(l->fmt.W == 0));
     json_object_set_new(o, "min", seen ? real(st->min) : json_null());
     json_object_set_new(o, "max", seen ? real(st->max) : json_null());

@@ -12,6 +12,7 @@
 #include "search_in.h"
 #include "lower.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -196,6 +197,23 @@ void search_compensate(Graph *g, const Options *o, const Config *config, const S
   pass_over(s, 0, false, s->n_fit);
 }
 
+/* -v: the points that no other beats in both bits and loss. */
+static void print_points(const SearchResult *r, FILE *f) {
+  fprintf(f, "   digit bits  adder bits   loss      +-     changed  deviation\n");
+  for (int i = 0; i < r->n; i++) {
+    const SearchPoint *a = &r->point[i];
+    bool beaten = false;
+    for (int j = 0; j < r->n && !beaten; j++) {
+      const SearchPoint *b = &r->point[j];
+      beaten = b->adder_bits <= a->adder_bits && b->loss <= a->loss && (b->adder_bits < a->adder_bits || b->loss < a->loss || j < i);
+    }
+    if (!beaten || i + 1 == r->best)
+      fprintf(f, "%s %10.0f %11s %7.2f %% %7.2f %% %7.2f %% %7.2f %%%s\n", i + 1 == r->best ? "->" : "  ", a->adder_bits,
+              a->true_bits < 0 ? "-" : mem_printf("%.0f", a->true_bits), 100 * a->loss, 100 * a->error, 100 * a->changed,
+              100 * a->deviation, a->pass ? "" : "  beyond the target");
+  }
+}
+
 const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *data) {
   Search *s = mem_alloc(sizeof *s);
   *s = (Search){.g = g, .o = o, .config = config, .range_lo = data->lo, .range_hi = data->hi};
@@ -226,9 +244,12 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
       set_width(s, r->point[best].width);
     best = near(s, r, best, started);
     point(s, r->point[best].price); /* sets the weights again */
+    report_widest(s);
   }
   tell(s, started, NULL, 0, 0);
   r->best = best + 1;
+  if (o->verbose)
+    print_points(r, stderr);
   if (!r->best) {
     const SearchPoint *p = &r->point[0];
     diag_error(EXIT_NUMERIC, NULL,

@@ -218,6 +218,20 @@ void choose_formats(Search *s, Tensor *t, double price) {
   free(x);
 }
 
+void report_widest(Search *s) {
+  for (int i = 0; i < s->n_neurons; i++) {
+    Tensor *t = s->g->tensor[s->neuron[i]];
+    int I = -64, frac = -64;
+    for (size_t e = 0; e < count(t); e++)
+      if (t->each[e].W) {
+        I = t->each[e].I > I ? t->each[e].I : I;
+        frac = t->each[e].W - t->each[e].I > frac ? t->each[e].W - t->each[e].I : frac;
+      }
+    if (t->producer && I + frac > 0)
+      t->fmt = (Format){I + frac, I, t->fmt.is_signed};
+  }
+}
+
 /* ---- what reads a tensor ---- */
 
 static void digits_of_rows(const Node *n, double *digits, int *rows) {

@@ -79,6 +79,8 @@ void set_width(Search *s, int W);
 /* Formats of the groups of t from its values in s->q, which are not rounded yet. */
 void choose_formats(Search *s, Tensor *t, double price);
 void widest_formats(Search *s);
+/* At the end: Tensor.fmt holds all of Tensor.each, for the reports. */
+void report_widest(Search *s);
 /* Fills s->reads from the weights as rounded; the adder bits of all products come back, no sharing counted. */
 double count_reads(Search *s);
 

@@ -26,12 +26,13 @@ print("held back", p["loss"], "+-", p["standard_error"], "all samples", drop)
 assert drop <= target + 3 * p["standard_error"] + 0.005, drop  # half of these samples were held back; fixed point tables come on top
 EOF
 }
-check search.skl_mlp smaller skl_mlp 1% 30
-check search.ngamma smaller ngamma 0.5% 30
+check search.skl_mlp smaller skl_mlp 1% 15
+check search.ngamma smaller ngamma 0.5% 14
 if [ "$1" = full ]; then
-  check search.digits smaller digits 1% 40
-  check search.jet_like smaller jet_like 1% 40
+  check search.digits smaller digits 1% 24
+  check search.jet_like smaller jet_like 1% 22
   check search.ch1 smaller ch1 0.5% 70
+  check search.cnn1d smaller cnn1d 1% 50
 fi
 
 # steps of a recurrent layer: the same weights, and one format for its states
@@ -45,6 +46,28 @@ assert len(states) == 5 and len(set(states)) == 1 and states[0][0] < 8, states
 EOF
 }
 check search.steps steps
+
+refused() { # STATUS TEXT ARGUMENTS...
+  local status=$1 text=$2 got said
+  shift 2
+  said=$("$NNGEN" "$@" -q -o "$WORK/one" 2>&1)
+  got=$?
+  [ $got -eq "$status" ] && [[ $said == *"$text"* ]] || { echo "exit $got: $said"; return 1; }
+}
+# --round-weights=compensated: closer to the float network than the nearest values, at no more adder bits
+compensated() { # NAME W
+  local args=(models/"$1".onnx --q="$2",auto --data=models/data/"${1##*/}"_x.npy -q --target=c)
+  "$NNGEN" "${args[@]}" -o "$WORK/nearest" && "$NNGEN" "${args[@]}" --round-weights=compensated -o "$WORK/made" && make -s -C "$WORK/made" check &&
+    python3 - "$WORK/nearest/report.json" "$WORK/made/report.json" <<'EOF'
+import json, sys
+a, b = (json.load(open(p)) for p in sys.argv[1:])
+print([(r["accuracy"]["rms_err"], r["totals"]["adder_bits"]) for r in (a, b)])
+assert b["accuracy"]["rms_err"] < 0.95 * a["accuracy"]["rms_err"] and b["totals"]["adder_bits"] <= a["totals"]["adder_bits"]
+EOF
+}
+check search.compensated compensated digits 5
+check search.compensated_conv compensated cnn1d 5
+check search.compensated_state refused 3 "of a network with a state" models/recurrent/lar_rnn.onnx --recurrent=iterative --round-weights=compensated
 
 ngamma=(models/ngamma.onnx "--q=8,auto" --data=models/data/ngamma_x.npy -q --target-loss=2%)
 again() {
@@ -61,13 +84,6 @@ assert a["fixed_metric"] <= 1.1 * a["float_metric"]
 EOF
 }
 check search.regression regression
-refused() { # STATUS TEXT ARGUMENTS...
-  local status=$1 text=$2 got said
-  shift 2
-  said=$("$NNGEN" "$@" -q -o "$WORK/one" 2>&1)
-  got=$?
-  [ $got -eq "$status" ] && [[ $said == *"$text"* ]] || { echo "exit $got: $said"; return 1; }
-}
 kept() {
   cp -r "$WORK/one" "$WORK/before"
   refused 4 "no point within --target-loss=0.001%" models/mlp50.onnx --q=4,auto --data=models/data/mlp50_x.npy --target-loss=0.001% && diff -r "$WORK/before" "$WORK/one"
