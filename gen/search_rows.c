@@ -333,7 +333,7 @@ void measure(const Search *s, Point *p) {
   p->deviation = sqrt(sq / fmax(var - mean * mean, 1e-30));
   p->changed = (double)changed / (double)held;
   p->lost = lost / (double)held;
-  p->lost_error = sqrt(differ) / (double)held; /* of a difference of paired counts */
+  p->lost_error = sqrt(differ + 1) / (double)held; /* of a difference of paired counts; none seen does not mean none */
   if (s->classes) {
     p->loss = s->label ? expected / (double)held : p->changed;
     p->error = sqrt(s->label ? expected_sq : (double)changed) / (double)held;

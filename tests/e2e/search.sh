@@ -56,7 +56,7 @@ refused() { # STATUS TEXT ARGUMENTS...
 }
 # --round-weights=compensated: closer to the float network than the nearest values, at no more adder bits
 compensated() { # NAME W
-  local args=(models/"$1".onnx --q="$2",auto --data=models/data/"${1##*/}"_x.npy -q --target=c)
+  local args=(models/"$1".onnx "--q=$2,auto" --data=models/data/"${1##*/}"_x.npy -q --target=c)
   "$NNGEN" "${args[@]}" -o "$WORK/nearest" && "$NNGEN" "${args[@]}" --round-weights=compensated -o "$WORK/made" && make -s -C "$WORK/made" check &&
     python3 - "$WORK/nearest/report.json" "$WORK/made/report.json" <<'EOF'
 import json, sys
