@@ -279,6 +279,8 @@ void compare_warn(const Graph *g, const Kernel *k, const Comparison *c, const Sa
     const HirLayer *l = &k->layer[site->layer];
     const LayerStats *st = &c->layer[site->layer];
     const Tensor *t = report_tensor(g, l);
+    if (t && t->each) /* --target-loss narrowed single neurons on purpose; what that costs is in its loss */
+      continue;
     double step = ldexp(1, l->fmt.I - l->fmt.W);
     diag_warn(l->node,
               "%llu of %llu results %s: the float model reaches %.4g to %.4g, fixed point %.4g to %.4g, %s holds %.4g to %.4g; I=%d would "

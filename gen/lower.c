@@ -68,6 +68,16 @@ Num num_quant(Lower *l, Num x, const Tensor *t) {
   return (Num){hir_quant(l->k, x.v, x.frac - (f.W - f.I), format_min(f), format_max(f), l->round, l->overflow, l->site), f.W - f.I};
 }
 
+Num num_quant_element(Lower *l, Num x, const Tensor *t, int64_t e) {
+  if (t->exact || !t->each)
+    return num_quant(l, x, t);
+  if (t->each[e].W == 0)
+    return (Num){hir_const(l->k, 0), 0};
+  Tensor one = *t;
+  one.fmt = t->each[e];
+  return num_quant(l, x, &one);
+}
+
 Num num_round(Lower *l, Num x, int frac) {
   int drop = x.frac - frac;
   if (drop <= 0)
@@ -202,8 +212,14 @@ static void lower_inputs(Lower *l) {
     const Tensor *t = l->g->in[i];
     k->in_port[i] = make_port(t, first);
     Num *num = lower_out(l, t);
-    for (int j = 0; j < k->in_port[i].n; j++)
+    for (int j = 0; j < k->in_port[i].n; j++) {
       num[j] = (Num){hir_in(k, first + j, format_min(t->fmt), format_max(t->fmt)), t->fmt.W - t->fmt.I};
+      int frac = t->each ? t->each[j].W - t->each[j].I : num[j].frac;
+      if (t->each && t->each[j].W == 0)
+        num[j] = (Num){hir_const(k, 0), 0};
+      else if (frac < num[j].frac) /* lowest bits are cut off: no hardware */
+        num[j] = (Num){hir_shr(k, num[j].v, num[j].frac - frac), frac};
+    }
     first += k->in_port[i].n;
   }
 }

@@ -19,7 +19,8 @@ typedef struct {
 typedef struct {
   const Tensor *bias; /* constant of the one Add that reads the sum; NULL: none */
   bool rounds;
-  int frac; /* places that are kept */
+  const Tensor *kept;   /* its format's places are kept */
+  int64_t from, stride; /* column j is its element from + j * stride */
 } Ahead;
 
 /* Which products with constants are multipliers. */
@@ -56,8 +57,9 @@ const Num *lower_in(Lower *l, const Tensor *t);
 Num *lower_out(Lower *l, const Tensor *t);
 /* x at `frac` binary places exactly (frac >= x.frac). */
 int num_align(Lower *l, Num x, int frac);
-/* x rounded and limited to the tensor's format (unchanged when the tensor is exact), counted under the node. */
+/* x rounded and limited to the format of the tensor, or of its element e (unchanged when the tensor is exact), counted under the node. */
 Num num_quant(Lower *l, Num x, const Tensor *t);
+Num num_quant_element(Lower *l, Num x, const Tensor *t, int64_t e);
 /* x with at most `frac` places, rounded where it has more; never limited. */
 Num num_round(Lower *l, Num x, int frac);
 /* The constant in the layer's weight format: slopes, bounds. Warns once a node when it does not fit. */

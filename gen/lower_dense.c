@@ -27,7 +27,8 @@ Ahead look_ahead(const Lower *l, const Tensor *t) {
   if (!t->exact) {
     LayerConfig c = config_of(l->config, t->producer);
     a.rounds = (c.has_round ? c.round : l->o->round) == ROUND_RND;
-    a.frac = t->fmt.W - t->fmt.I;
+    a.kept = t;
+    a.stride = 1;
   }
   return a;
 }
@@ -67,8 +68,12 @@ void const_product(Lower *l, int rows, int cols, const Num *x, const Num *w, con
       if (c.frac <= frac && frac - c.frac < 60)
         extra[j] = k->v[c.v].lo * ((i128)1 << (frac - c.frac));
     }
-    if (l->ahead.rounds && frac - l->ahead.frac > 0 && frac - l->ahead.frac < 60)
-      extra[j] += (i128)1 << (frac - l->ahead.frac - 1);
+    const Format *kept = !l->ahead.rounds      ? NULL
+                         : l->ahead.kept->each ? &l->ahead.kept->each[l->ahead.from + j * l->ahead.stride]
+                                               : &l->ahead.kept->fmt;
+    int drop = kept && kept->W ? frac - (kept->W - kept->I) : 0;
+    if (drop > 0 && drop < 60)
+      extra[j] += (i128)1 << (drop - 1);
     b[j] += extra[j];
   }
   int *product = mem_array((size_t)rows * (size_t)cols + 1, sizeof *product);
@@ -144,7 +149,7 @@ static void product(Lower *l, int M, int K, int N, const Num *a, int64_t a_row, 
 void quant_all(Lower *l, const Tensor *t) {
   Num *y = l->num[t->id];
   for (int64_t i = 0; i < tensor_count(t); i++)
-    y[i] = num_quant(l, y[i], t);
+    y[i] = num_quant_element(l, y[i], t, i);
 }
 
 int64_t num_broadcast(const Tensor *from, const Tensor *to, int64_t e) {
@@ -214,7 +219,7 @@ static void element_wise(Lower *l, const Node *n, Num (*f)(Lower *, Num, Num)) {
     Num r = lower_in(l, n->in[0])[num_broadcast(n->in[0], Y, e)];
     for (int i = 1; i < n->n_in; i++)
       r = f(l, r, lower_in(l, n->in[i])[num_broadcast(n->in[i], Y, e)]);
-    y[e] = num_quant(l, r, Y);
+    y[e] = num_quant_element(l, r, Y, e);
   }
 }
 

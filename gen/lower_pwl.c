@@ -9,7 +9,7 @@ static void each(Lower *l, const Node *n, Num (*f)(Lower *, const Node *, Num)) 
   const Num *x = lower_in(l, n->in[0]);
   Num *y = lower_out(l, n->out[0]);
   for (int64_t e = 0; e < tensor_count(n->out[0]); e++)
-    y[e] = num_quant(l, f(l, n, x[e]), n->out[0]);
+    y[e] = num_quant_element(l, f(l, n, x[e]), n->out[0], e);
 }
 
 static Num zero(Lower *l) {

@@ -67,6 +67,8 @@ void lower_conv(Lower *l, const Node *n) {
       c.x = x + (b * group + g) * c.C * in;
       c.weight = weight + g * c.C * c.M * taps;
       c.bias = bias ? bias + g * c.M : NULL;
+      l->ahead.stride = out;
+      l->ahead.from = (b * group + g) * c.M * out;
       for (int64_t o = 0; o < out; o++, window_next(c.w.axes, c.w.out, at)) {
         if (!lower_too_large(l))
           conv_position(l, &c, at, column);

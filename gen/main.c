@@ -55,6 +55,9 @@ static void refuse_what_is_missing(const Options *o) {
                "--target-loss of a network with a state is not supported in this version; it searches with --recurrent=unrolled");
   if (o->target_loss >= 0 && o->proved)
     diag_error(EXIT_UNSUPPORTED, NULL, "--target-loss chooses formats by the data; with --q=W,proved it is not supported in this version");
+  if (o->compensated && (strcmp(o->recurrent, "unrolled") || o->n_states))
+    diag_error(EXIT_UNSUPPORTED, NULL,
+               "--round-weights=compensated of a network with a state is not supported in this version; use --recurrent=unrolled");
   if (o->n_states && !strcmp(o->recurrent, "iterative"))
     diag_error(EXIT_USAGE, NULL, "--state keeps a state for ever, --recurrent=iterative starts anew with each window: give one of them");
 }
@@ -125,6 +128,12 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   done(o, "prune", g, NULL);
   quant_assign(g, o, config, s);
   config_warn_unused(config);
+  if (o->target_loss < 0 && o->compensated) {
+    stop_on_errors();
+    search_compensate(g, o, config, s);
+    stop_on_errors();
+    done(o, "compensate", g, NULL);
+  }
   if (o->target_loss >= 0) {
     stop_on_errors();
     const Format *before = quant_formats(g);

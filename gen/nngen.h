@@ -137,6 +137,7 @@ struct Tensor {
   Node *producer;   /* NULL: graph input or constant */
   Format fmt;       /* what the tensor is stored in; set by quant.c */
   FormatFrom from;  /* of graph inputs and results with a format */
+  Format *each;     /* by element, narrower than fmt or W = 0: always 0 (search_format.c); NULL: fmt for all */
   bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
   int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
   bool whole;       /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */

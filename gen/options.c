@@ -144,6 +144,10 @@ static void set_target_loss(Parse *p, const char *a) {
 static void set_effort(Parse *p, const char *a) {
   p->o.effort = (int)whole(p, a, 1, 8);
 }
+static void set_round_weights(Parse *p, const char *a) {
+  p->o.compensated = choice(p, a, "nearest|compensated") == 1;
+}
+
 static void set_prune(Parse *p, const char *a) {
   p->o.prune_rows = !strncmp(a, "rows:", 5) && a[strlen(a) - 1] == '%';
   a += p->o.prune_rows ? 5 : 0;

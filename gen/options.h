@@ -45,6 +45,7 @@ typedef struct {
   const char *float_out; /* --float-out */
   int dsp;               /* multipliers for products with constants; -1: auto */
   double target_loss;    /* a share; below 0: no search */
+  bool compensated;      /* --round-weights */
   int effort;            /* searches per adder graph, 1 to 8 */
   const char *hls_mult;  /* adders, tool */
   const char *hls_io;    /* none, axis, axilite */

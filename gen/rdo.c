@@ -13,7 +13,7 @@
 
 enum { MAX_DIGITS = 6, SWEEPS = 4 };
 
-static int csd_digits(int64_t w) {
+int rdo_digits(int64_t w) {
   int n = 0;
   for (w = w < 0 ? -w : w; w; w >>= 1)
     if (w & 1) {
@@ -29,13 +29,13 @@ static double choose(double t, double a, double b, double least, double most) {
   double nearest = fmin(fmax(floor(t + 0.5), least), most);
   for (int d = 0; d <= MAX_DIGITS; d++) {
     double rest = t - v, size = fabs(rest);
-    if (d == MAX_DIGITS || size < 0.5) {
+    if (d == MAX_DIGITS || size < 1) {
       v = nearest;
     } else {
       double p = exp2(floor(log2(size)));
       v += copysign(size > 1.5 * p ? 2 * p : p, rest);
     }
-    double u = fmin(fmax(v, least), most), c = a * (t - u) * (t - u) + b * csd_digits((int64_t)u);
+    double u = fmin(fmax(v, least), most), c = a * (t - u) * (t - u) + b * rdo_digits((int64_t)u);
     if (c < cost)
       best = u, cost = c;
     if (v == nearest)
@@ -84,6 +84,10 @@ static int by_moment(const void *a, const void *b) {
   return sort_key[i] != sort_key[j] ? (sort_key[i] < sort_key[j] ? 1 : -1) : i - j;
 }
 
+static double part(const RdoLayer *l, size_t sample) {
+  return (l->weight ? l->weight[sample] : 1) / (double)l->n;
+}
+
 static Moments moments(const RdoLayer *l) {
   int n = l->rows;
   size_t cells = (size_t)n * (size_t)n;
@@ -95,10 +99,10 @@ static Moments moments(const RdoLayer *l) {
   double *low = mem_scratch(cells, 8), *diagonal = mem_scratch((size_t)n, 8), *column = mem_scratch((size_t)n, 8), mean = 0;
   for (size_t s = 0; s < l->n; s++)
     for (int i = 0; i < n; i++)
-      m.mean_x[i] += l->x[s * (size_t)n + (size_t)i] / (double)l->n;
+      m.mean_x[i] += part(l, s) * l->x[s * (size_t)n + (size_t)i];
   for (size_t s = 0; s < l->n; s++)
     for (int i = 0; i < n; i++) {
-      double xi = (l->x[s * (size_t)n + (size_t)i] - m.mean_x[i]) / (double)l->n;
+      double xi = part(l, s) * (l->x[s * (size_t)n + (size_t)i] - m.mean_x[i]);
       if (xi == 0)
         continue;
       for (int j = 0; j <= i; j++)
@@ -142,7 +146,7 @@ static void refit(const RdoLayer *l, const Moments *m, const double *mean_z, dou
   cholesky(factor, n);
   for (size_t s = 0; s < l->n; s++)
     for (int i = 0; i < n; i++) {
-      double xi = (l->x[s * (size_t)n + (size_t)i] - m->mean_x[i]) / (double)l->n;
+      double xi = part(l, s) * (l->x[s * (size_t)n + (size_t)i] - m->mean_x[i]);
       for (int j = 0; xi != 0 && j < cols; j++)
         b[i * cols + j] += xi * (l->z[s * (size_t)cols + (size_t)j] - mean_z[j]);
     }
@@ -168,7 +172,10 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
     w[i] = target[m->order[i] * l->cols + j] / step;
   for (int i = 0; i < n; i++) {
     int row = m->order[i];
-    double u = m->u[i * n + i], v = choose(w[i], scale / (u * u), l->price * (l->bits[row] + 2), least, most), err = (w[i] - v) / u;
+    double u = m->u[i * n + i], v = choose(w[i], scale / (u * u), l->price * (l->bits[row] + 2), least, most), err;
+    if (l->zeros_stay && l->w[row * l->cols + j] == 0)
+      v = 0;
+    err = (w[i] - v) / u;
     q[row] = v;
     for (int k = i + 1; k < n; k++)
       w[k] -= err * m->u[k * n + i];
@@ -180,7 +187,7 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
     moved = 0;
     for (int i = 0; i < n; i++) {
       double h = m->h[i * n + i], v = choose(q[i] - g[i] / h, scale * h, l->price * (l->bits[i] + 2), least, most), by = v - q[i];
-      if (by == 0)
+      if (by == 0 || (l->zeros_stay && l->w[i * l->cols + j] == 0))
         continue;
       moved = 1;
       q[i] = v;
@@ -198,7 +205,7 @@ double rdo_layer(const RdoLayer *l, double *q, double *bias) {
          step = ldexp(1, l->fmt.I - l->fmt.W);
   for (size_t s = 0; s < l->n; s++)
     for (int j = 0; j < l->cols; j++)
-      mean_z[j] += l->z[s * (size_t)l->cols + (size_t)j] / (double)l->n;
+      mean_z[j] += part(l, s) * l->z[s * (size_t)l->cols + (size_t)j];
   refit(l, &m, mean_z, target);
   for (int j = 0; j < l->cols; j++) {
     neuron(l, &m, j, target, step, one);
@@ -206,7 +213,7 @@ double rdo_layer(const RdoLayer *l, double *q, double *bias) {
     for (int i = 0; i < l->rows; i++) {
       q[i * l->cols + j] = one[i] * step;
       bias[j] -= m.mean_x[i] * one[i] * step;
-      cost += csd_digits((int64_t)one[i]) * (l->bits[i] + 2);
+      cost += rdo_digits((int64_t)one[i]) * (l->bits[i] + 2);
     }
   }
   free(target), free(one), free(mean_z), free(m.h), free(m.u), free(m.order), free(m.mean_x);

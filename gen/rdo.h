@@ -9,19 +9,23 @@
 #include "nngen.h"
 
 typedef struct {
-  int rows, cols;     /* inputs, neurons */
-  size_t n;           /* calibration samples */
-  const double *x;    /* n x rows: inputs as the hardware has them */
-  const double *z;    /* n x cols: what the float layer gives, bias included */
-  const double *w;    /* rows x cols: float weights */
-  const double *gain; /* cols: what a squared error of a neuron costs at the network's output */
-  const int *bits;    /* rows: width of each input as it occurs; 0: constant */
-  Format fmt;         /* of the weights */
-  double price;       /* of an adder bit, in the unit of gain * error^2 */
+  int rows, cols;       /* inputs, neurons */
+  size_t n;             /* calibration samples */
+  const double *x;      /* n x rows: inputs as the hardware has them */
+  const double *z;      /* n x cols: what the float layer gives, bias included */
+  const double *weight; /* n, mean 1: how much each sample matters; NULL: all alike */
+  const double *w;      /* rows x cols: float weights */
+  const double *gain;   /* cols: what a squared error of a neuron costs at the network's output */
+  const int *bits;      /* rows: width of each input as it occurs; 0: constant */
+  Format fmt;           /* of the weights */
+  bool zeros_stay;      /* weights that are 0 were pruned */
+  double price;         /* of an adder bit, in the unit of gain * error^2 */
 } RdoLayer;
 
 /* Sets q (rows x cols, multiples of the format's step within it) and bias (cols, exact means). The number of adder bits that the digits of
  * q take, unshared, comes back. Deterministic. */
+/* Signed digits of w, canonical form. */
+int rdo_digits(int64_t w);
 double rdo_layer(const RdoLayer *l, double *q, double *bias);
 
 #endif

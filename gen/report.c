@@ -95,6 +95,12 @@ static json_t *layers(const Design *d, const Comparison *c) {
     bool seen = st && st->elements;
     json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:i,s:i}", "name", text(l->name), "op", text(l->op), "shape", shape, "params",
                           (json_int_t)p.params, "zeros", (json_int_t)p.zeros, "W", l->fmt.W, "I", l->fmt.I);
+    if (t && t->each && l->fmt.W) { /* W and I hold all of them */
+      json_t *bits = json_array();
+      for (int j = 0; j < l->n; j++)
+        json_array_append_new(bits, json_integer(t->each[j].W));
+      json_object_set_new(o, "element_bits", bits);
+    }
     json_object_set_new(o, "exact", json_boolean(l->fmt.W == 0));
     json_object_set_new(o, "min", seen ? real(st->min) : json_null());
     json_object_set_new(o, "max", seen ? real(st->max) : json_null());
@@ -211,6 +217,10 @@ static json_t *search(const SearchResult *r, const Options *o) {
     json_array_append_new(points, json_pack("{s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "width", p->width, "price", real(p->price), "digit_bits",
                                             real(p->adder_bits), "loss", real(p->loss), "standard_error", real(p->error), "changed",
                                             real(p->changed), "rms_deviation", real(p->deviation)));
+    json_t *made = json_array_get(points, (size_t)i);
+    json_object_set_new(made, "lost", real(p->lost));
+    json_object_set_new(made, "passes", json_boolean(p->pass));
+    json_object_set_new(made, "adder_bits", p->true_bits < 0 ? json_null() : real(p->true_bits));
   }
   return json_pack("{s:o,s:s,s:i,s:i,s:i,s:o}", "target_loss", real(o->target_loss), "loss",
                    r->classes  ? r->labels ? "accuracy lost on the samples held back" : "decisions changed on the samples held back"

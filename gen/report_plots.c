@@ -186,8 +186,7 @@ static void pareto(const Page *p, Plots *out) {
   for (int i = 0; i < r->n; i++) {
     const SearchPoint *q = &r->point[i];
     if (100 * q->loss <= highest && q->adder_bits > 0)
-      buf_printf(b, "%.6g %.4g %.4g %d %d\n", q->adder_bits, 100 * q->loss, 100 * q->error, q->loss + q->error <= p->d->o->target_loss,
-                 i + 1 == r->best);
+      buf_printf(b, "%.6g %.4g %.4g %d %d\n", q->adder_bits, 100 * q->loss, 100 * q->error, q->pass, i + 1 == r->best);
   }
   buf_printf(b,
              "EOD\nset logscale x; set xrange [%.6g:%.6g]; set xlabel \"adder bits (digits × width, before sharing)\"; set ylabel \"loss "

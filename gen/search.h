@@ -11,8 +11,11 @@ typedef struct {
   int width;         /* bits of the results between layers */
   double price;      /* of an adder bit */
   double adder_bits; /* digits x width: no sharing counted */
+  double true_bits;  /* of the adder graphs and tables themselves; negative: not built */
   double loss,
       error; /* on the samples held back: share of decisions lost (by labels) or changed, or growth of the RMS error; its standard error */
+  bool pass;
+  double lost;               /* share of right decisions lost, by the labels as counted */
   double changed, deviation; /* share of decisions changed; RMS deviation of what decides, over its spread */
 } SearchPoint;
 
@@ -27,5 +30,8 @@ typedef struct SearchResult {
  * held back stays within o->target_loss, one standard error included. Formats must be assigned. NULL, or none found: after diag_error. In
  * the arena. */
 const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *s);
+
+/* --round-weights=compensated: rounds the weights at the formats given, without a price. */
+void search_compensate(Graph *g, const Options *o, const Config *config, const Samples *s);
 
 #endif

@@ -24,7 +24,7 @@ lar-fast|60|tests/e2e/lar.sh fast
 recurrent-fast|60|tests/e2e/recurrent.sh fast
 onnx-nodes|90|tests/e2e/onnx_nodes.sh
 quantised-fast|90|tests/e2e/quantised.sh fast
-search-fast|60|tests/e2e/search.sh fast
+search-fast|100|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh

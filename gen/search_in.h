@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * search_in.h - what the files of the search share: float and quantized network side by side over rows of data.
+ */
+#ifndef NNGEN_SEARCH_IN_H
+#define NNGEN_SEARCH_IN_H
+
+#include "search.h"
+
+/* Elements of a tensor that have one format or one weight column in common: element e is of group (e / inner) % n. */
+typedef struct {
+  int n;
+  int64_t inner;
+} Groups;
+
+typedef struct {
+  Graph *g;
+  const Options *o;
+  const Config *config;
+  size_t n, n_fit, n_own; /* rows: those to fit first, of them n_own as they are and mix-ups behind; then those held back */
+  double **f, **q;        /* by tensor id: rows x elements, float and quantized */
+  double **gain;          /* by tensor id: what a mean squared error of each group costs at the output; NULL: not known */
+  double **weight;        /* by tensor id: of each row to fit, mean 1: how much its errors matter; NULL: all alike */
+  const Tensor *y;        /* what decides: logits of classes, or a regression's result */
+  bool classes;
+  double temperature;
+  double *label;      /* of the rows held back; NULL: none */
+  double calibration; /* temperature at which the float network's probabilities fit the labels */
+  int *result;        /* ids of tensors between layers that have one format each, of a width that is searched */
+  int n_results;
+  int *neuron; /* ids of those with a format for each group; inputs too */
+  int n_neurons;
+  double **reads;              /* by tensor id: signed digits that read each group's elements; NULL before the first pass */
+  double *range_lo, *range_hi; /* by tensor id */
+} Search;
+
+typedef struct {
+  double cost, loss, error;                    /* error: standard error of the loss */
+  double changed, deviation, lost, lost_error; /* lost: share of right decisions lost by the labels */
+} Point;
+
+static inline size_t count(const Tensor *t) {
+  return (size_t)tensor_count(t);
+}
+
+/* ---- search_rows.c ---- */
+
+double to_format(double x, Format f);
+/* Node over rows [0, n) of value[]; quantized: its constants as the hardware has them. Results are not rounded. */
+void run_node(const Node *node, double **value, size_t n, bool quantized);
+/* Rounds the rows of t to its format, or formats. */
+void round_rows(const Tensor *t, double *value, size_t n);
+/* Sets y, label, temperature, the rows of f, and of all tensors' float values. */
+void rows_make(Search *s, const Samples *data, size_t own, size_t held);
+/* Sets gain and weight of all layers' results and of what lies between them. */
+void find_gains(Search *s);
+void measure(const Search *s, Point *p);
+
+/* ---- search_round.c ---- */
+
+/* Whether n multiplies by constant weights that can be rounded: Gemm, MatMul, Conv. */
+bool weighty(const Node *n);
+/* The nodes that multiply by the weights of node k, when one rounding can serve them: k alone, or the steps of a recurrent layer. Their
+ * number comes back, 0 when it cannot. */
+int sharers(const Graph *g, int k, int *member);
+/* Groups of a layer's result or of what follows it; of an input: by its reader. */
+Groups groups_of(const Graph *g, const Tensor *t);
+/* Rounds the weights of node k and of all that share them, unless an earlier one did it. */
+void round_shared(Search *s, int k, double price);
+/* A constant that is added to a sum takes the mean error of what came before. */
+void refit_bias(Search *s, const Node *n);
+
+/* ---- search_format.c ---- */
+
+bool tied(const Tensor *a, const Tensor *b);
+/* Fills s->result and s->neuron. The widest format of the former comes back, 0: none. */
+int find_searchable(Search *s);
+void set_width(Search *s, int W);
+/* Formats of the groups of t from its values in s->q, which are not rounded yet. */
+void choose_formats(Search *s, Tensor *t, double price);
+void widest_formats(Search *s);
+/* At the end: Tensor.fmt holds all of Tensor.each, for the reports. */
+void report_widest(Search *s);
+/* Fills s->reads from the weights as rounded; the adder bits of all products come back, no sharing counted. */
+double count_reads(Search *s);
+
+#endif

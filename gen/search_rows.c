@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * search_rows.c - the rows of data that the search fits and measures on, and what an error of a value costs at the output.
+ */
+#include "search_in.h"
+#include "npy.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { PROBES = 48, SIGNS = 4, MIX_UPS = 3 };
+
+double to_format(double x, Format f) {
+  if (f.W == 0)
+    return 0;
+  double v = floor(ldexp(x, f.W - f.I) + 0.5);
+  v = fmin(fmax(v, (double)format_min(f)), (double)format_max(f));
+  return ldexp(v, f.I - f.W);
+}
+
+static const double *constant(const Tensor *t, bool quantized) {
+  return quantized && t->rounded ? t->rounded : t->value;
+}
+
+void run_node(const Node *node, double **value, size_t n, bool quantized) {
+  const double **in = mem_scratch((size_t)node->n_in, sizeof *in);
+  double **out = mem_scratch((size_t)node->n_out, sizeof *out);
+  const OpInfo *op = &op_info[node->op];
+  for (size_t r = 0; op->eval && r < n; r++) {
+    for (int i = 0; i < node->n_in; i++)
+      in[i] = !node->in[i] ? NULL : node->in[i]->value ? constant(node->in[i], quantized) : value[node->in[i]->id] + r * count(node->in[i]);
+    for (int i = 0; i < node->n_out; i++)
+      out[i] = node->out[i] ? value[node->out[i]->id] + r * count(node->out[i]) : NULL;
+    op->eval(node, in, out);
+  }
+  free(in), free(out);
+}
+
+void round_rows(const Tensor *t, double *value, size_t n) {
+  size_t m = count(t);
+  if (t->exact || !t->fmt.W)
+    return;
+  for (size_t e = 0; e < m; e++) {
+    Format f = t->each ? t->each[e] : t->fmt;
+    double up = ldexp(1, f.W - f.I), down = ldexp(1, f.I - f.W), lo = f.W ? (double)format_min(f) : 0, hi = f.W ? (double)format_max(f) : 0;
+    bool cut = !t->producer && t->each; /* inputs come rounded: lowest bits are cut off */
+    double port = ldexp(1, t->fmt.W - t->fmt.I);
+    for (size_t r = 0; r < n; r++) {
+      double x = value[r * m + e];
+      if (cut)
+        x = floor(to_format(x, t->fmt) * port) / port;
+      value[r * m + e] = fmin(fmax(floor(x * up + (cut ? 0 : 0.5)), lo), hi) * down;
+    }
+  }
+}
+
+static double **rows_of(const Graph *g, size_t n) {
+  double **v = mem_array((size_t)g->n_tensors + 1, sizeof *v);
+  for (int i = 0; i < g->n_tensors; i++)
+    if (!g->tensor[i]->value && g->tensor[i]->rank >= 0)
+      v[i] = mem_array(n * count(g->tensor[i]) + 1, sizeof **v);
+  return v;
+}
+
+/* ---- what an error costs ---- */
+
+static double largest_spread(const Search *s) {
+  double sum = 0, sq = 0;
+  size_t m = s->n_fit * count(s->y);
+  for (size_t i = 0; i < m; i++)
+    sum += s->f[s->y->id][i], sq += s->f[s->y->id][i] * s->f[s->y->id][i];
+  return sqrt(fmax(sq / (double)m - (sum / (double)m) * (sum / (double)m), 1e-30));
+}
+
+/* Probability of class c at a temperature; of one logit: c = 0 or 1. */
+static double probability(const double *a, size_t m, int c, double temperature) {
+  double top = -INFINITY, sum = 0;
+  if (m == 1)
+    return 1 / (1 + exp((c ? -a[0] : a[0]) / temperature));
+  for (size_t i = 0; i < m; i++)
+    top = fmax(top, a[i]);
+  for (size_t i = 0; i < m; i++)
+    sum += exp((a[i] - top) / temperature);
+  return exp((a[c] - top) / temperature) / sum;
+}
+
+/* Squared distance of two outputs. */
+static double distance(const Search *s, const double *a, const double *b) {
+  size_t m = count(s->y);
+  double d = 0;
+  if (!s->classes) {
+    for (size_t i = 0; i < m; i++)
+      d += (a[i] - b[i]) * (a[i] - b[i]);
+    return d / (double)m / (s->temperature * s->temperature);
+  }
+  if (m == 1) {
+    double p = 1 / (1 + exp(-a[0] / s->temperature)), q = 1 / (1 + exp(-b[0] / s->temperature));
+    return (p - q) * (p - q) / (p * (1 - p) + 0.05);
+  }
+  double ta = -INFINITY, tb = -INFINITY, za = 0, zb = 0;
+  for (size_t i = 0; i < m; i++)
+    ta = fmax(ta, a[i]), tb = fmax(tb, b[i]);
+  for (size_t i = 0; i < m; i++)
+    za += exp((a[i] - ta) / s->temperature), zb += exp((b[i] - tb) / s->temperature);
+  for (size_t i = 0; i < m; i++) {
+    double p = exp((a[i] - ta) / s->temperature) / za, q = exp((b[i] - tb) / s->temperature) / zb;
+    d += (p - q) * (p - q) / (p + 0.05 / (double)m);
+  }
+  return d;
+}
+
+/* ---- pseudo-random numbers: the same every time ---- */
+
+static uint64_t state;
+static double uniform(void) { /* xorshift64*: the same mix-ups every time */
+  state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
+  return (double)(state * 0x2545f4914f6cdd1dull >> 11) / 9007199254740992.0;
+}
+
+/* ---- gains ---- */
+
+typedef struct {
+  Search *s;
+  const Tensor *t;
+  int after; /* node whose results t is; -1: an input */
+  double step;
+  double **moved; /* PROBES rows */
+} Probe;
+
+/* Squared distances at the output when the elements of a group (-1: of all) of rows first, first + stride, ... move by steps of random
+ * sign: by row to d[]. */
+static void probe(const Probe *p, int group, Groups by, size_t first, size_t stride, size_t rows, double *d) {
+  const Search *s = p->s;
+  const Graph *g = s->g;
+  for (int t = 0; t < g->n_tensors; t++)
+    for (size_t r = 0; p->moved[t] && r < rows; r++)
+      memcpy(p->moved[t] + r * count(g->tensor[t]), s->f[t] + (first + r * stride) * count(g->tensor[t]), count(g->tensor[t]) * 8);
+  size_t m = count(p->t);
+  for (size_t r = 0; r < rows; r++)
+    for (size_t e = 0; e < m; e++)
+      if (group < 0 || (int)((e / (size_t)by.inner) % (size_t)by.n) == group)
+        p->moved[p->t->id][r * m + e] += uniform() < 0.5 ? -p->step : p->step;
+  for (int i = p->after + 1; i < g->n_nodes; i++)
+    run_node(g->node[i], p->moved, rows, false);
+  for (size_t r = 0; r < rows; r++)
+    d[r] = distance(s, s->f[s->y->id] + (first + r * stride) * count(s->y), p->moved[s->y->id] + r * count(s->y)) / (p->step * p->step);
+}
+
+/* By small steps of each group on some rows. */
+static void gain_of(Search *s, const Tensor *t, int after, double **moved, bool weigh) {
+  size_t probes = s->n_fit < PROBES ? s->n_fit : PROBES, m = count(t);
+  Groups by = groups_of(s->g, t);
+  double sq = 0, d[PROBES], mean = 0;
+  for (size_t e = 0; e < s->n_fit * m; e++)
+    sq += s->f[t->id][e] * s->f[t->id][e];
+  Probe p = {s, t, after, 1e-3 * sqrt(sq / (double)(s->n_fit * m)) + 1e-9, moved};
+  double *gain = s->gain[t->id] = mem_array((size_t)by.n, sizeof *gain);
+  state = 1;
+  for (int j = 0; j < by.n; j++) {
+    probe(&p, j, by, 0, s->n_fit / probes, probes, d);
+    for (size_t r = 0; r < probes; r++)
+      gain[j] += d[r] / (double)probes;
+    mean += gain[j] / by.n;
+  }
+  for (int j = 0; j < by.n; j++) /* a neuron that moved nothing on these rows may do so on others */
+    gain[j] = fmax(gain[j], 1e-3 * mean + 1e-12);
+  if (!weigh)
+    return;
+  double *weight = s->weight[t->id] = mem_array(s->n_fit, sizeof *weight), sum = 0;
+  for (int k = 0; k < SIGNS; k++)
+    for (size_t first = 0; first < s->n_fit; first += PROBES) {
+      size_t rows = s->n_fit - first < PROBES ? s->n_fit - first : PROBES;
+      probe(&p, -1, by, first, 1, rows, d);
+      for (size_t r = 0; r < rows; r++)
+        weight[first + r] += d[r], sum += d[r];
+    }
+  double floor_at = 0.1 * sum / (double)s->n_fit, total = 0;
+  for (size_t r = 0; r < s->n_fit; r++)
+    total += weight[r] += floor_at;
+  for (size_t r = 0; r < s->n_fit; r++)
+    weight[r] = total > 0 ? weight[r] * (double)s->n_fit / total : 1;
+}
+
+void find_gains(Search *s) {
+  const Graph *g = s->g;
+  double **moved = rows_of(g, PROBES);
+  s->gain = mem_array((size_t)g->n_tensors + 1, sizeof *s->gain);
+  s->weight = mem_array((size_t)g->n_tensors + 1, sizeof *s->weight);
+  for (int k = 0; k < g->n_nodes; k++)
+    if (weighty(g->node[k]))
+      gain_of(s, g->node[k]->out[0], k, moved, s->classes);
+  for (int i = 0; i < s->n_neurons; i++) {
+    const Tensor *t = g->tensor[s->neuron[i]];
+    int after = -1;
+    for (int k = 0; k < g->n_nodes; k++)
+      if (g->node[k] == t->producer)
+        after = k;
+    if (!s->gain[t->id])
+      gain_of(s, t, after, moved, false);
+  }
+}
+
+/* ---- rows ---- */
+
+static void fill_rows(Search *s, const Samples *data) {
+  size_t at = 0;
+  state = 1;
+  for (size_t r = 0; r < s->n; r++) {
+    size_t a, b;
+    double part = 1;
+    if (r < s->n_own)
+      a = b = 2 * r;
+    else if (r < s->n_fit)
+      a = 2 * (size_t)(uniform() * (double)s->n_own), b = 2 * (size_t)(uniform() * (double)s->n_own), part = uniform();
+    else
+      a = b = 2 * at++ + 1;
+    size_t element = 0;
+    for (int i = 0; i < s->g->n_in; i++)
+      for (size_t e = 0; e < count(s->g->in[i]); e++, element++)
+        s->f[s->g->in[i]->id][r * count(s->g->in[i]) + e] =
+            part * data->in[a * (size_t)data->n_in + element] + (1 - part) * data->in[b * (size_t)data->n_in + element];
+  }
+}
+
+/* One whole number a sample: classes, even where the network ends in logits. */
+static void read_labels(Search *s, const Samples *data) {
+  const NpyFile *file = s->o->labels ? npy_read(s->o->labels) : NULL;
+  if (!file)
+    return;
+  const NpyArray *y = file->array;
+  int64_t n = 1;
+  for (int i = 0; i < y->rank; i++)
+    n *= y->dim[i];
+  bool whole = (size_t)n == data->n;
+  for (int64_t i = 0; whole && i < n; i++)
+    whole = y->value[i] == floor(y->value[i]);
+  s->classes |= whole && count(s->y) > 1;
+  size_t each = s->classes ? 1 : count(s->y), held = s->n - s->n_fit;
+  if ((size_t)n != data->n * each)
+    return;
+  s->label = mem_array(held * each, sizeof *s->label);
+  for (size_t r = 0; r < held; r++)
+    for (size_t e = 0; e < each; e++)
+      s->label[r * each + e] = y->value[(2 * r + 1) * each + e];
+}
+
+/* The tensor that decides: of softmax, sigmoid and argmax at the end their argument. */
+static void find_decision(Search *s) {
+  const Graph *g = s->g;
+  const Tensor *best = NULL;
+  for (int i = 0; i < g->n_out; i++)
+    if (!g->out[i]->value && (!best || count(g->out[i]) > count(best)))
+      best = g->out[i];
+  s->y = best;
+  for (;;) {
+    const Node *n = s->y ? s->y->producer : NULL;
+    if (!n ||
+        (n->op != OP_Softmax && n->op != OP_LogSoftmax && n->op != OP_ArgMax && n->op != OP_Sigmoid && op_info[n->op].kind != KIND_MOVE))
+      break;
+    if ((n->op == OP_Sigmoid && count(s->y) > 1) || !n->in[0] || n->in[0]->value ||
+        (op_info[n->op].kind == KIND_MOVE && count(n->in[0]) != count(s->y)))
+      break;
+    s->classes |= op_info[n->op].kind != KIND_MOVE;
+    s->y = n->in[0];
+  }
+}
+
+/* The temperature of largest likelihood of the labels (Guo et al., arXiv 1706.04599). */
+static double likeliest_temperature(const Search *s) {
+  size_t m = count(s->y), held = s->n - s->n_fit;
+  double best = 1, most = -INFINITY;
+  for (int i = -12; i <= 24; i++) {
+    double t = exp2(i / 4.0), sum = 0;
+    for (size_t r = 0; r < held; r++) {
+      double c = s->label[r];
+      if (c >= 0 && c < (m == 1 ? 2 : (double)m))
+        sum += log(fmax(probability(s->f[s->y->id] + (s->n_fit + r) * m, m, (int)c, t), 1e-30));
+    }
+    if (sum > most)
+      most = sum, best = t;
+  }
+  return best;
+}
+
+void rows_make(Search *s, const Samples *data, size_t own, size_t held) {
+  find_decision(s);
+  if (own < 8 || !s->y)
+    return;
+  s->n_own = own, s->n_fit = (1 + MIX_UPS) * own, s->n = s->n_fit + held;
+  s->f = rows_of(s->g, s->n), s->q = rows_of(s->g, s->n);
+  fill_rows(s, data);
+  for (int k = 0; k < s->g->n_nodes; k++)
+    run_node(s->g->node[k], s->f, s->n, false);
+  read_labels(s, data);
+  s->temperature = s->classes ? fmax(1, largest_spread(s) / 4) : largest_spread(s);
+  s->calibration = s->classes && s->label ? likeliest_temperature(s) : 1;
+}
+
+/* ---- the rows held back ---- */
+
+static int decide(const Search *s, const double *y) {
+  size_t m = count(s->y), best = 0;
+  if (m == 1)
+    return y[0] > 0;
+  for (size_t i = 1; i < m; i++)
+    if (y[i] > y[best])
+      best = i;
+  return (int)best;
+}
+
+void measure(const Search *s, Point *p) {
+  size_t m = count(s->y), held = s->n - s->n_fit, changed = 0;
+  double lost = 0, differ = 0, expected = 0, expected_sq = 0, sq = 0, var = 0, mean = 0, ef = 0, eq = 0;
+  for (size_t r = s->n_fit; r < s->n; r++) {
+    const double *a = s->f[s->y->id] + r * m, *b = s->q[s->y->id] + r * m;
+    for (size_t i = 0; i < m; i++) {
+      sq += (a[i] - b[i]) * (a[i] - b[i]) / (double)(held * m);
+      mean += a[i] / (double)(held * m), var += a[i] * a[i] / (double)(held * m);
+      if (s->label && !s->classes) {
+        double want = s->label[(r - s->n_fit) * m + i];
+        ef += (a[i] - want) * (a[i] - want), eq += (b[i] - want) * (b[i] - want);
+      }
+    }
+    if (s->classes) {
+      int da = decide(s, a), db = decide(s, b);
+      changed += da != db;
+      if (s->label && da != db) {
+        double want = s->label[r - s->n_fit], d = probability(a, m, da, s->calibration) - probability(a, m, db, s->calibration);
+        lost += (da == want) - (double)(db == want), differ += (da == want) != (db == want);
+        expected += d, expected_sq += d * d;
+      }
+    }
+  }
+  p->deviation = sqrt(sq / fmax(var - mean * mean, 1e-30));
+  p->changed = (double)changed / (double)held;
+  p->lost = lost / (double)held;
+  p->lost_error = sqrt(differ + 1) / (double)held; /* of a difference of paired counts; none seen does not mean none */
+  if (s->classes) {
+    p->loss = s->label ? expected / (double)held : p->changed;
+    p->error = sqrt(s->label ? expected_sq : (double)changed) / (double)held;
+  } else {
+    p->loss = s->label ? sqrt(eq / fmax(ef, 1e-30)) - 1 : p->deviation;
+    p->error = 0;
+  }
+}
