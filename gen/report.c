@@ -91,8 +91,8 @@ static json_t *layers(const Design *d, const Comparison *c) {
     for (int j = 0; j < k->n; j++)
       if (k->v[j].layer == i && k->v[j].stage + 1 > last)
         last = k->v[j].stage + 1;
-    const LayerStats *st = c ? &c->layer[i] : NULL;
-    bool seen = st && st->elements;
+    const LayerStats none = {0}, *st = c ? &c->layer[i] : &none;
+    bool seen = st->elements > 0;
     json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:i,s:i}", "name", text(l->name), "op", text(l->op), "shape", shape, "params",
                           (json_int_t)p.params, "zeros", (json_int_t)p.zeros, "W", l->fmt.W, "I", l->fmt.I);
     if (t && t->each && l->fmt.W) { /* W and I hold all of them */
@@ -105,9 +105,9 @@ static json_t *layers(const Design *d, const Comparison *c) {
     json_object_set_new(o, "min", seen ? real(st->min) : json_null());
     json_object_set_new(o, "max", seen ? real(st->max) : json_null());
     json_object_set_new(o, "pruned", json_pack("{s:I,s:i}", "weights", (json_int_t)p.pruned, "neurons", p.merged));
-    json_object_set_new(o, "dead", st ? json_integer(st->dead) : json_null());
-    json_object_set_new(o, "proved_min", st ? real(st->proved_min) : json_null());
-    json_object_set_new(o, "proved_max", st ? real(st->proved_max) : json_null());
+    json_object_set_new(o, "dead", c ? json_integer(st->dead) : json_null());
+    json_object_set_new(o, "proved_min", c ? real(st->proved_min) : json_null());
+    json_object_set_new(o, "proved_max", c ? real(st->proved_max) : json_null());
     json_object_set_new(o, "format_from", t && format_from_text(t->from) ? json_string(format_from_text(t->from)) : json_null());
     json_object_set_new(o, "saturated", json_integer((json_int_t)sat));
     json_object_set_new(o, "max_abs_err", seen ? real(st->max_abs_err) : json_null());

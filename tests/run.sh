@@ -45,8 +45,8 @@ hls-1|600|tests/e2e/hls.sh jet_like jet_like_dynamo mlp50 autoencoder
 hls-2|600|tests/e2e/hls.sh digits ngamma skl_mlp logreg ch1
 hls-modes|300|tests/e2e/hls.sh modes
 hls|400|tests/e2e/hls.sh rest
-fuzz-1|900|tests/fuzz/run.sh 1001 700 20 4 10
-fuzz-2|900|tests/fuzz/run.sh 3001 700 20 4 10
+fuzz-1|900|tests/fuzz/run.sh 1001 500 20 4 10
+fuzz-2|900|tests/fuzz/run.sh 3001 500 20 4 10
 kernels|600|tests/fuzz/kernels.sh 1001 150 30 4 15
 exported|900|tests/e2e/exported.sh all
 lar|300|tests/e2e/lar.sh all
