@@ -214,7 +214,7 @@ def check_float(case, got):
             moved = reference(session(case.model), {k: (v * np.float32(1 + e)).astype(np.float32) for k, v in case.feed.items()})
             slack = np.maximum(slack, np.nan_to_num(np.abs(moved - want), nan=np.inf))
         slack = np.maximum(slack, largest(case.model, case.feed) * 2.0**-25)
-        said = disagreement(want, got, 30 * np.where(np.isfinite(slack), slack, 1e30), max(JUMPS.get(o, 0) * (20 if ops & VANISHING else 1) for o in ops))
+        said = disagreement(want, got, 30 * np.where(np.isfinite(slack), slack, 1e30), min(.9, max(JUMPS.get(o, 0) * (20 if ops & VANISHING else 1) for o in ops)))
     if said:
         raise Failure("float model", said)
 
