@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hir_mcm.c - constant integer matrix times vector as the smallest adder graph: brings the problem into normal form, runs several searches
- * in threads, writes the best into the kernel. The stages: hir_mcm_tree.c (columns from columns), hir_mcm_cse.c (shared patterns),
- * hir_mcm_sum.c (what is left).
+ * in threads, writes the best into the kernel. The stages: hir_mcm_cse.c (shared patterns), hir_mcm_sum.c (what is
+ * left).
  *
  * Cost is carry-chain bits: of an adder, the width of its result less the low bits that pass through. Which search is best differs from
  * matrix to matrix by 1 to 3 %; the result depends only on the list of searches, never on threads or time.
@@ -189,8 +189,8 @@ static int least_depth(const Normal *n) {
 
 /* Adder bits with the first N of these, of what a single search with tries = 1 takes (24 layers of this project's models at <8,3> and
  * <16,6>): tries = 4 0.998, 16 0.997; N = 2 0.996, 3 0.995, 4 0.994, 8 0.993; the best of 44 settings for each layer 0.992. Noise of 0.1
- * and more, other alpha and beta, trees of height 2 and 3: none better alone. Trees of height 1 gain 0.0005 beside the others, but the sums
- * in them may end a level deeper than allowed, so none is used. */
+ * and more, other alpha and beta, columns as differences from others (a
+ * spanning tree over them, as arXiv 2507.04535 has it): none better alone. */
 static const McmStrategy strategies[] = {
     {.alpha = 1, .beta = 0.8, .tries = 4},
     {.alpha = 1, .beta = 0.8, .tries = 4, .noise = 0.02, .seed = 1},
@@ -331,11 +331,8 @@ void hir_mcm(Kernel *k, int rows, int cols, const int64_t *m, const int *x, cons
     p.depth = -1;
   bool small = n.rows * n.cols <= 256; /* all of them take no time */
   int searches = opt->searches < 1 ? 1 : opt->searches < STRATEGIES && !small ? opt->searches : STRATEGIES;
-  McmPool shared = {0};
-  p.links = mcm_links(&shared, &p);
   Race r = {.p = &p, .n = searches, .lock = PTHREAD_MUTEX_INITIALIZER, .best_index = -1};
   race(&r);
   emit(&n, &r.best, cols, y);
   mcm_release(&r.pool);
-  mcm_release(&shared);
 }

@@ -28,21 +28,13 @@ void mcm_reset(McmPool *p, McmPool mark);
 
 /* ---- the problem ---- */
 
-/* Column j less a copy of column i, shifted and perhaps negated: the fewest digits. */
-typedef struct {
-  int digits;
-  int8_t shift;
-  bool neg;
-} McmLink;
-
 typedef struct {
   int rows, cols;
-  const int64_t *m;     /* m[i * cols + j] */
-  const i128 *lo, *hi;  /* of each input */
-  const i128 *bias;     /* of each column; 0: none */
-  const int *late;      /* of each column: levels that its readers need within the depth */
-  int depth;            /* adder levels allowed; -1: no limit */
-  const McmLink *links; /* [i * cols + j]; NULL: no strategy has a tree */
+  const int64_t *m;    /* m[i * cols + j] */
+  const i128 *lo, *hi; /* of each input */
+  const i128 *bias;    /* of each column; 0: none */
+  const int *late;     /* of each column: levels that its readers need within the depth */
+  int depth;           /* adder levels allowed; -1: no limit */
 } McmProblem;
 
 /* ---- the graph ---- */
@@ -122,26 +114,14 @@ typedef struct {
   double alpha, beta;
   double noise; /* each pattern's score is off by up to this part, by seed */
   uint64_t seed;
-  int tree;         /* height of the tree of columns; 0: every column from scratch */
-  double tree_cost; /* digits that a link of the tree must save */
-  int tries;        /* orders tried for each sum, at least 1 */
+  int tries; /* orders tried for each sum, at least 1 */
 } McmStrategy;
-
-/* hir_mcm_tree.c: columns as differences from other columns. parent[j] = -1 or the column whose (parent << shift), negated or not, is to be
- * added; diff: the matrix that is left; height of each column; order: parents first. */
-typedef struct {
-  int *parent, *shift, *height, *order;
-  bool *neg;
-  int64_t *diff;
-} McmTree;
-McmLink *mcm_links(McmPool *pool, const McmProblem *p);
-McmTree *mcm_tree(McmPool *pool, const McmProblem *p, const McmStrategy *s);
 
 /* hir_mcm_cse.c: shares two-term patterns among all columns; leaves each column's terms in g->col. */
 void mcm_share(McmGraph *g, const int64_t *m, const McmStrategy *s);
 
-/* hir_mcm_sum.c: adds up each column's terms, its parent in the tree and its bias. out[j]: the sum (node -1: zero). */
-void mcm_sum(McmGraph *g, const McmTree *tree, const McmStrategy *s, McmTerm *out);
+/* hir_mcm_sum.c: adds up each column's terms and its bias, column after column. out[j]: the sum (node -1: zero). */
+void mcm_sum(McmGraph *g, const int *order, const McmStrategy *s, McmTerm *out);
 
 /* hir_mcm_search.c */
 typedef struct {

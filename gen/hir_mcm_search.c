@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hir_mcm_search.c - one search: tree of columns, sharing, sums; and its price.
+ * hir_mcm_search.c - one search: sharing, sums; and its price.
  */
 #include "hir_mcm.h"
 
@@ -9,11 +9,11 @@ static uint64_t limit_of(const McmProblem *p, int levels) {
 }
 
 /* No positive term: the sum has to be negated, which may take a level. */
-static bool all_negative(const McmProblem *p, const McmTree *t, int j) {
+static bool all_negative(const McmProblem *p, int j) {
   for (int i = 0; i < p->rows; i++)
-    if (t->diff[(size_t)i * (size_t)p->cols + (size_t)j] > 0)
+    if (p->m[(size_t)i * (size_t)p->cols + (size_t)j] > 0)
       return false;
-  return !p->bias[j] && (t->parent[j] < 0 || t->neg[j]);
+  return !p->bias[j];
 }
 
 /* What is read from the outputs: bits, adders, depth. */
@@ -43,24 +43,33 @@ static void price(McmResult *r) {
   r->live = live;
 }
 
+/* Columns with the fewest digits first. */
+static int *by_digits(McmPool *pool, const McmProblem *p) {
+  int *order = mcm_alloc(pool, (size_t)p->cols, sizeof *order), *digits = mcm_zeroed(pool, (size_t)p->cols, sizeof *digits);
+  for (int j = 0; j < p->cols; j++) {
+    for (int i = 0; i < p->rows; i++)
+      digits[j] += mcm_digits(p->m[(size_t)i * (size_t)p->cols + (size_t)j]);
+    int at = j;
+    for (; at > 0 && digits[order[at - 1]] > digits[j]; at--)
+      order[at] = order[at - 1];
+    order[at] = j;
+  }
+  return order;
+}
+
 McmResult mcm_search(McmPool *pool, const McmProblem *p, const McmStrategy *s) {
   McmGraph *g = mcm_graph(pool, p);
   McmResult r = {.graph = g, .out = mcm_alloc(pool, (size_t)p->cols, sizeof *r.out)};
-  McmTree *t = mcm_tree(pool, p, s);
-  uint64_t *reserve = mcm_zeroed(pool, (size_t)p->cols, sizeof *reserve);
-  for (int j = 0; j < p->cols; j++) {
-    int levels = p->depth - t->height[j] - p->late[j];
-    g->col[j].limit = limit_of(p, levels - all_negative(p, t, j));
-    if (p->depth >= 0)
-      reserve[j] = (uint64_t)(p->bias[j] != 0) + (t->parent[j] >= 0 ? limit_of(p, p->depth - t->height[t->parent[j]]) : 0);
-    g->col[j].load = reserve[j];
+  for (int j = 0; j < p->cols; j++) { /* room for the bias and for what comes behind the sum */
+    g->col[j].limit = limit_of(p, p->depth - p->late[j] - all_negative(p, j));
+    g->col[j].load = p->depth >= 0 && p->bias[j] != 0;
   }
-  mcm_share(g, t->diff, s);
+  mcm_share(g, p->m, s);
   for (int j = 0; j < p->cols; j++) {
-    g->col[j].load -= reserve[j];
-    g->col[j].limit = limit_of(p, p->depth - t->height[j] - p->late[j]);
+    g->col[j].load -= p->depth >= 0 && p->bias[j] != 0;
+    g->col[j].limit = limit_of(p, p->depth - p->late[j]);
   }
-  mcm_sum(g, t, s, r.out);
+  mcm_sum(g, by_digits(pool, p), s, r.out);
   price(&r);
   return r;
 }

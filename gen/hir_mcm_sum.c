@@ -284,27 +284,15 @@ static void add_constant(McmGraph *g, McmColumn *c, i128 bias) {
   c->load += g->p->depth < 0 ? 0 : 1;
 }
 
-void mcm_sum(McmGraph *g, const McmTree *tree, const McmStrategy *strategy, McmTerm *out) {
+void mcm_sum(McmGraph *g, const int *order, const McmStrategy *strategy, McmTerm *out) {
   const McmProblem *p = g->p;
   McmPool scratch = {0};
   int cols = p->cols;
   for (int k = 0; k < cols; k++) {
-    int j = tree->order[k], parent = tree->parent[j];
+    int j = order[k];
     McmColumn *c = &g->col[j];
-    i128 bias = p->bias[j];
-    if (parent >= 0) { /* whose sum has its bias in it */
-      i128 there = p->bias[parent] * ((i128)1 << tree->shift[j]);
-      bias -= tree->neg[j] ? -there : there;
-    }
-    if (bias)
-      add_constant(g, c, bias);
-    if (parent >= 0 && out[parent].node >= 0) {
-      McmTerm t = out[parent];
-      t.shift += tree->shift[j];
-      t.neg ^= tree->neg[j];
-      mcm_term(g, c, t);
-      c->load += unit(g, t.node);
-    }
+    if (p->bias[j])
+      add_constant(g, c, p->bias[j]);
     out[j] = (McmTerm){-1, 0, false};
     if (!c->n)
       continue;
@@ -331,16 +319,6 @@ void mcm_sum(McmGraph *g, const McmTree *tree, const McmStrategy *strategy, McmT
     g->forms = g->pool;
     for (int i = first; i < g->n; i++)
       g->v[i].form = NULL;
-    if (tree->height[j] && out[j].node >= first) { /* read again by other columns */
-      McmNode *v = &g->v[out[j].node];
-      v->form = mcm_alloc(g->pool, (size_t)p->rows, sizeof *v->form);
-      v->n_form = 0;
-      for (int i = 0; i < p->rows; i++) {
-        int64_t w = p->m[(size_t)i * (size_t)cols + (size_t)j];
-        if (w)
-          v->form[v->n_form++] = (McmTap){i, (out[j].neg ? -w : w) / ((int64_t)1 << out[j].shift)};
-      }
-    }
   }
   mcm_release(&scratch);
 }
