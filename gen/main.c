@@ -11,6 +11,7 @@
 #include "report.h"
 #include "report_html.h"
 #include "search.h"
+#include "stream_build.h"
 #include "lower.h"
 #include "verify.h"
 #include "vectors.h"
@@ -45,11 +46,15 @@ static void done(const Options *o, const char *pass, const Graph *g, const Kerne
   pass_started = now_s();
 }
 
+/* --mode=auto: streams when asked for, or when one kernel would be too large. */
+static bool wants_streams(const Graph *g, const Options *o) {
+  enum { MOST_PRODUCTS = 100000 };
+  if (strcmp(o->mode, "auto"))
+    return !strcmp(o->mode, "stream");
+  return o->reuse > 1 || o->target_ii || o->bram || graph_products(g, o->prune) > MOST_PRODUCTS;
+}
+
 static void refuse_what_is_missing(const Options *o) {
-  if (!strcmp(o->mode, "stream"))
-    diag_error(EXIT_UNSUPPORTED, NULL, "--mode=stream is not supported in this version; use --mode=parallel");
-  if (o->reuse > 1)
-    diag_error(EXIT_UNSUPPORTED, NULL, "--reuse above 1 is not supported in this version; every product has its own hardware");
   if (o->target_loss >= 0 && (strcmp(o->recurrent, "unrolled") || o->n_states))
     diag_error(EXIT_UNSUPPORTED, NULL,
                "--target-loss of a network with a state is not supported in this version; it searches with --recurrent=unrolled");
@@ -70,7 +75,7 @@ static void refuse_form(const Kernel *k, const Options *o) {
 }
 
 /* ONNX file to float graph with static shapes. */
-static Graph *front_end(const Options *o) {
+static Graph *front_end(Options *o) {
   Graph *g = onnx_read(o->model, o->n_dims, o->dims);
   done(o, "read", g, NULL);
   pass_check_ops(g);
@@ -97,7 +102,8 @@ static Graph *front_end(const Options *o) {
     pass_unroll(g);
   else
     pass_step(g, !strcmp(o->recurrent, "stateful"));
-  if (!o->info)
+  o->streams = wants_streams(g, o);
+  if (!o->info && !o->streams)
     pass_check_size(g, o->prune);
   done(o, "unroll", g, NULL);
   return g;
@@ -112,6 +118,23 @@ static void refuse_for_quantised(const Graph *g, const Options *o) {
                  "--prune have nothing to choose");
       return;
     }
+}
+
+/* A network of units joined by streams, from the float graph on. */
+static void streams(Graph *g, const Options *o, Samples *s) {
+  Config *config = config_read(o->config);
+  refuse_for_quantised(g, o);
+  stop_on_errors();
+  if (o->prune >= 0)
+    pass_prune(g, o->prune);
+  quant_assign(g, o, config, s);
+  config_warn_unused(config);
+  stop_on_errors();
+  Stream *st = stream_lower(g, o, config);
+  stop_on_errors();
+  if (o->dump && !strcmp(o->dump, "lower"))
+    stream_print(st, stdout);
+  done(o, "streams", NULL, NULL);
 }
 
 /* Float graph to integers, proved widths. */
@@ -220,6 +243,10 @@ int main(int argc, char **argv) {
     if (o.info) {
       report_info(g, samples, &o);
       return 0;
+    }
+    if (o.streams) {
+      streams(g, &o, samples);
+      return diag_status();
     }
     d.g = g;
     Kernel *lowered = middle(g, &o, samples, &d.search);

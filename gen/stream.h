@@ -121,6 +121,7 @@ struct Unit {
   int multipliers;
   int64_t products; /* with non-zero weights, of a position */
   Kernel *k;
+  uint8_t *emits; /* by step: whether its token makes a beat: bit 0 when live, bit 1 when last. NULL: each live token does */
 
   int64_t interval; /* cycles from a frame's to the next one's, of this unit alone */
   int64_t first, last; /* cycle of its first and last beat, of the first frame, from the network's first beat (stream_time.c) */
