@@ -73,6 +73,26 @@ def cancer():
     return train_test_split(x, y, test_size=285, random_state=SEED, stratify=y)
 
 
+def digits():
+    """Handwritten digits as images (n, 1, 8, 8) in 0..1: 797 to train on, 1,000 held out."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+    x, y = load_digits(return_X_y=True)
+    x = (x / 16).astype(np.float32).reshape(-1, 1, 8, 8)
+    return train_test_split(x, y, test_size=1000, random_state=SEED, stratify=y)
+
+
+def shifted(x, y):
+    """Images and the same moved by one pixel each way; what enters is 0."""
+    moved = [x]
+    for axis in 2, 3:
+        for step in 1, -1:
+            m = np.roll(x, step, axis)
+            np.moveaxis(m, axis, 0)[0 if step > 0 else -1] = 0
+            moved.append(m)
+    return np.concatenate(moved), np.tile(y, len(moved))
+
+
 def standardise(train, *others):
     """Zero mean and unit spread as measured on the training set; ±8 keeps a stray outlier inside any sensible format."""
     mean, std = train.mean(0), train.std(0)
