@@ -329,7 +329,7 @@ begin
         r_data    => c_data
       );
 
-    p_outside : process (clk)
+    p_row_outside : process (clk)
     begin
       if rising_edge(clk) then
         if load_c = '1' then
@@ -339,7 +339,7 @@ begin
           end if;
         end if;
       end if;
-    end process p_outside;
+    end process p_row_outside;
 
     c_word((y + 1) * WORD_BITS_G - 1 downto y * WORD_BITS_G) <= PAD_G when c_outside = '1' else c_data;
 
