@@ -67,21 +67,21 @@ typedef struct {
   int row, word;
 } FetchWord;
 
-/* The geometry of a front end, in words: a word is a beat of the input. The input frame is seen as rows of row_words words; this need not be
- * the edge's own shape (a dense layer sees one row). */
+/* The geometry of a front end, in words: a word is a beat of the input. The input frame is seen as rows of row_words words; this need not
+ * be the edge's own shape (a dense layer sees one row). */
 typedef struct {
   int rows, row_words;
-  int slots;                    /* rows kept in memory */
-  int out_rows, out_cols;       /* positions */
-  int row_first, row_step;      /* input row of output row 0, and rows to the next */
-  int row_span;                 /* rows from an output row's first to its last, inclusive */
-  int word_first, word_step;    /* the same along a row, in words */
-  int steps;                    /* cycles a position */
-  int flush;                    /* steps that finish the last position when no other follows at once; 0: none needed */
-  int kernel_rows, row_dilation; /* WINDOW: rows of the window */
+  int slots;                                  /* rows kept in memory */
+  int out_rows, out_cols;                     /* positions */
+  int row_first, row_step;                    /* input row of output row 0, and rows to the next */
+  int row_span;                               /* rows from an output row's first to its last, inclusive */
+  int word_first, word_step;                  /* the same along a row, in words */
+  int steps;                                  /* cycles a position */
+  int flush;                                  /* steps that finish the last position when no other follows at once; 0: none needed */
+  int kernel_rows, row_dilation;              /* WINDOW: rows of the window */
   int kernel_words, word_dilation, tap_words; /* WINDOW: taps along a row, words between taps, words of a tap */
-  int ports;                    /* FETCH */
-  int period;                   /* FETCH: port p reads order[p * period + (step + phase[p]) % period] at a step */
+  int ports;                                  /* FETCH */
+  int period;                                 /* FETCH: port p reads order[p * period + (step + phase[p]) % period] at a step */
   int *phase;
   FetchWord *order;
   int64_t pad; /* of every element */
@@ -97,7 +97,7 @@ typedef struct {
 struct Unit {
   const char *name; /* legal identifier, of the node */
   const Node *node;
-  const char *op;   /* "Conv + Relu" */
+  const char *op; /* "Conv + Relu" */
   int n_in;
   Link **in;
   Edge *out;
@@ -105,25 +105,25 @@ struct Unit {
   Link **link;
 
   Meaning meaning;
-  Taps taps;    /* of in[0]; PRODUCT and KERNEL with one input. Several inputs: the position itself of each */
-  int n, m;     /* PRODUCT: operands and channels */
-  int32_t *w;   /* [m][n] */
-  int64_t *bias; /* [m], at the sum's binary point */
-  int frac;     /* binary places of the sums */
+  Taps taps;      /* of in[0]; PRODUCT and KERNEL with one input. Several inputs: the position itself of each */
+  int n, m;       /* PRODUCT: operands and channels */
+  int32_t *w;     /* [m][n] */
+  int64_t *bias;  /* [m], at the sum's binary point */
+  int frac;       /* binary places of the sums */
   Kernel *finish; /* PRODUCT: sums of finish_n channels to their elements; channels in turn, finish_n divides m */
   int finish_n;
-  Kernel *plain;  /* KERNEL */
-  int *from;      /* MOVE: [positions * channels of out] index into the input frame (position * channels + channel), -1: 0 */
+  Kernel *plain; /* KERNEL */
+  int *from;     /* MOVE: [positions * channels of out] index into the input frame (position * channels + channel), -1: 0 */
 
   UnitKind kind;
   Front front;
-  int reuse;      /* R: products a multiplier makes for a position; 1: each has hardware of its own (adders) */
+  int reuse; /* R: products a multiplier makes for a position; 1: each has hardware of its own (adders) */
   int multipliers;
   int64_t products; /* with non-zero weights, of a position */
   Kernel *k;
-  uint8_t *emits; /* by step: whether its token makes a beat: bit 0 when live, bit 1 when last. NULL: each live token does */
+  uint8_t *emits; /* by step, whether a beat leaves: bit 0: when live, bit 1: when last. NULL: at every live token */
 
-  int64_t interval; /* cycles from a frame's to the next one's, of this unit alone */
+  int64_t interval;    /* cycles from a frame's to the next one's, of this unit alone */
   int64_t first, last; /* cycle of its first and last beat, of the first frame, from the network's first beat (stream_time.c) */
   int64_t busy;
 };
@@ -137,12 +137,29 @@ typedef struct {
   int n_links, cap_links;
   Link **link;
   int n_in, n_out;
-  Edge **in;  /* by graph input */
-  Link **out; /* by graph output */
+  Edge **in;                         /* by graph input */
+  Link **out;                        /* by graph output */
   const HirPort *in_port, *out_port; /* as in a Kernel: elements in ONNX order, ports one after the other */
   int n_in_elements, n_out_elements;
   int64_t latency;  /* cycles from the first beat taken to the last beat given, frames back to back, nobody waiting */
   int64_t interval; /* cycles from frame to frame */
 } Stream;
+
+/* ---- stream_front.c: the front ends' control, cycle by cycle as in templates/vhdl/nn_stream_*.vhd ---- */
+
+typedef struct {
+  bool valid, live, last;
+  int step;
+} FrontToken;
+typedef struct FrontState FrontState;
+FrontState *front_new(UnitKind kind, const Front *f); /* after a reset */
+bool front_ready(const FrontState *s);                /* s_ready */
+FrontToken front_token(const FrontState *s);          /* m_valid, m_live, m_last, m_step */
+void front_clock(FrontState *s, bool s_valid, bool m_ready);
+/* Rising edges from the one that takes the last beat that a row of positions waits for to the one that has its first token at m_* (FETCH)
+ * or its first word in the window (WINDOW), both included. */
+int front_latency(UnitKind kind);
+/* Rows from an output row's first to its last, inclusive. */
+int front_row_span(UnitKind kind, const Front *f);
 
 #endif
