@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * stream_eval.c - the oracle of stream designs: unit after unit, from what they mean (stream.h), without time. Every back end is compared
- * with it. Sums are exact: 64-bit where that is proved from the weights and the input's format, else 128-bit.
+ * with it. Sums are formed modulo 2^64; that they fit is proved from the weights and the input's format.
  */
 #include "stream.h"
 #include <stdlib.h>
@@ -11,7 +11,6 @@ enum { BATCH = 64 }; /* positions whose kernels are evaluated together */
 typedef struct {
   HirCounts counts;
   int n_operands, n_results; /* of a position */
-  bool wide;                 /* sums may leave 62 bits */
 } UnitEval;
 
 struct StreamEval {
@@ -88,12 +87,12 @@ static void prepare(UnitEval *e, const Unit *u) {
   check(u->m / u->finish_n * u->finish->n_out == u->out->channels, u, "finish makes another number of channels");
   e->n_results = u->m;
   for (int r = 0; r < u->m; r++) {
-    i128 lo, hi, limit = (i128)1 << 62;
+    i128 lo, hi;
     stream_sum_range(u, r, 0, u->n, &lo, &hi);
-    e->wide |= lo + u->bias[r] < -limit || hi + u->bias[r] >= limit;
-    /* any part of a sum fits, too */
-    i128 most = (-lo > hi ? -lo : hi) + (u->bias[r] < 0 ? -(i128)u->bias[r] : u->bias[r]);
-    e->wide |= most >= limit || hi - lo >= limit;
+    if (lo + u->bias[r] < INT64_MIN || hi + u->bias[r] > INT64_MAX) {
+      diag_error(EXIT_UNSUPPORTED, u->node, "sums of more than 64 bits are not supported in a streaming design; use fewer bits in --q");
+      return;
+    }
   }
 }
 
@@ -141,28 +140,18 @@ static void operands(const StreamEval *e, const Unit *u, int position, int64_t *
   }
 }
 
-static void product(const Unit *u, bool wide, const int64_t *x, int64_t *y) {
+static void product(const Unit *u, const int64_t *x, int64_t *y) {
   for (int r = 0; r < u->m; r++) {
     const int32_t *w = u->w + (size_t)r * (size_t)u->n;
-    if (wide) {
-      i128 sum = u->bias[r];
-      for (int i = 0; i < u->n; i++)
-        sum += (i128)w[i] * x[i];
-      check(sum >= INT64_MIN && sum <= INT64_MAX, u, "a sum does not fit 64 bits");
-      y[r] = (int64_t)sum;
-      continue;
-    }
-    int64_t a = u->bias[r], b = 0, c = 0, d = 0; /* four chains: a processor has that many multiplications under way */
+    uint64_t a = (uint64_t)u->bias[r], b = 0, c = 0, d = 0; /* four chains: a processor has that many multiplications under way */
     int i = 0;
-    for (; i + 4 <= u->n; i += 4) {
-      a += w[i] * x[i];
-      b += w[i + 1] * x[i + 1];
-      c += w[i + 2] * x[i + 2];
-      d += w[i + 3] * x[i + 3];
-    }
+#define TIMES(i) ((uint64_t)w[i] * (uint64_t)x[i])
+    for (; i + 4 <= u->n; i += 4)
+      a += TIMES(i), b += TIMES(i + 1), c += TIMES(i + 2), d += TIMES(i + 3);
     for (; i < u->n; i++)
-      a += w[i] * x[i];
-    y[r] = a + b + c + d;
+      a += TIMES(i);
+#undef TIMES
+    y[r] = (int64_t)(a + b + c + d);
   }
 }
 
@@ -183,7 +172,7 @@ static void run_unit(StreamEval *e, int number) {
       int64_t *x = e->operand + (size_t)p * (size_t)ue->n_operands;
       operands(e, u, at + p, x);
       if (u->meaning == MEANS_PRODUCT)
-        product(u, ue->wide, x, e->sum + (size_t)p * (size_t)u->m);
+        product(u, x, e->sum + (size_t)p * (size_t)u->m);
     }
     int64_t *to = out + (size_t)at * (size_t)u->out->channels;
     if (u->meaning == MEANS_PRODUCT)

@@ -43,7 +43,7 @@ static void test_eval(void **state) {
   }
 }
 
-/* Sums of more than 62 bits. */
+/* Sums of up to 64 bits. */
 static void test_eval_wide(void **state) {
   (void)state;
   for (int i = 0; i < STREAMS / 4; i++) {
