@@ -161,5 +161,19 @@ void front_clock(FrontState *s, bool s_valid, bool m_ready);
 int front_latency(UnitKind kind);
 /* Rows from an output row's first to its last, inclusive. */
 int front_row_span(UnitKind kind, const Front *f);
+/* ---- stream_eval.c: the oracle ---- */
+
+typedef struct StreamEval StreamEval;
+StreamEval *stream_eval_new(const Stream *s);
+/* One frame. in: raw integers of all inputs, out: of all outputs; both in ONNX order, port after port. */
+void stream_eval_run(StreamEval *e, const int64_t *in, int64_t *out);
+/* Of the frame just evaluated: [position * channels + channel]. */
+const int64_t *stream_eval_edge(const StreamEval *e, const Edge *edge);
+/* By site of the unit's finish or plain kernel, since stream_eval_new; a MOVE has none. */
+const HirCounts *stream_eval_counts(const StreamEval *e, const Unit *u);
+/* What the elements of an edge may be. */
+void stream_edge_range(const Edge *e, i128 *lo, i128 *hi);
+/* What operands first .. first+n-1 of a PRODUCT can add to the sum of channel `row`. */
+void stream_sum_range(const Unit *u, int row, int first, int n, i128 *lo, i128 *hi);
 
 #endif
