@@ -147,8 +147,8 @@ void c_product_tables(Buf *b, const CStream *c, const CUnit *u) {
     bias_table(b, u);
     return;
   }
-  buf_printf(b, "static const %s_panel %s_panel = {%d, %d, %d, %d, %d, %d, %d, %d, %lld};\n", c->top, u->name, t->rows, t->cols, t->channels,
-             t->row_first, t->col_first, u->panel_rows, u->panel_cols, u->step, (long long)t->pad);
+  buf_printf(b, "static const %s_panel %s_panel = {%d, %d, %d, %d, %d, %d, %d, %d, %lld};\n", c->top, u->name, t->rows, t->cols,
+             t->channels, t->row_first, t->col_first, u->panel_rows, u->panel_cols, u->step, (long long)t->pad);
   for (int part = 0; part < u->n_parts; part++) {
     Buf list = {0};
     runs(&list, u, part);
@@ -187,8 +187,8 @@ void c_product_sums(Buf *b, const CStream *c, const CUnit *u) {
   if (t->out_rows * t->out_cols == 1)
     buf_puts(b, "      const uint32_t *x = m->panel;\n");
   else
-    buf_printf(b, "      const uint32_t *x = m->panel + ((at + p) / %d * %d + (at + p) %% %d * %d) * %s_LANES;\n", t->out_cols, u->row_words,
-               t->out_cols, u->col_words, top);
+    buf_printf(b, "      const uint32_t *x = m->panel + ((at + p) / %d * %d + (at + p) %% %d * %d) * %s_LANES;\n", t->out_cols,
+               u->row_words, t->out_cols, u->col_words, top);
   for (int part = 0; part < u->n_parts; part++) {
     int words = u->part[part + 1] - u->part[part];
     const char *args = mem_printf("x, %s_run%d, %d, %d, %d, %s + %lld", u->name, part, runs(NULL, u, part), u->step, words, weight,
@@ -196,9 +196,9 @@ void c_product_sums(Buf *b, const CStream *c, const CUnit *u) {
     if (u->sum_kind == 1)
       buf_printf(b, "      %s_product16(%s, %s_bias, %d, m->sum32 + p * %d * %s_LANES);\n", top, args, u->name, q->m, q->m, top);
     else
-      buf_printf(b,
-                 "      %s_product16(%s, NULL, %d, m->part);\n      %s_add_parts(m->sum64 + p * %d * %s_LANES, m->part, %s_bias, %d, %d);\n",
-                 top, args, q->m, top, q->m, top, u->name, part == 0, q->m);
+      buf_printf(
+          b, "      %s_product16(%s, NULL, %d, m->part);\n      %s_add_parts(m->sum64 + p * %d * %s_LANES, m->part, %s_bias, %d, %d);\n",
+          top, args, q->m, top, q->m, top, u->name, part == 0, q->m);
   }
   buf_puts(b, "    }\n");
 }

@@ -150,8 +150,9 @@ static void memory(Buf *b, const CStream *c) {
   const char *top = c->top;
   const Stream *s = c->s;
   int sites = c->n ? c->unit[c->n - 1].first_site + (c->unit[c->n - 1].k ? c->unit[c->n - 1].k->n_sites : 0) : 0;
-  buf_printf(b, "/* Rows of %s_LANES samples. */\ntypedef struct {\n  %s_ALIGN %s_m%d in[%d][%s_LANES];\n  %s_ALIGN %s_m%d out[%d][%s_LANES];\n",
-             top, top, top, c_bits(c->in_kind), most(s->n_in_elements, 1), top, top, top, c_bits(c->out_kind), most(s->n_out_elements, 1), top);
+  buf_printf(
+      b, "/* Rows of %s_LANES samples. */\ntypedef struct {\n  %s_ALIGN %s_m%d in[%d][%s_LANES];\n  %s_ALIGN %s_m%d out[%d][%s_LANES];\n",
+      top, top, top, c_bits(c->in_kind), most(s->n_in_elements, 1), top, top, top, c_bits(c->out_kind), most(s->n_out_elements, 1), top);
   for (int q = 0; q < LANE_KINDS; q++)
     if (c->rows[q])
       buf_printf(b, "  %s_ALIGN %s_m%d e%d[%lld * %s_LANES]; /* edges; their places are used again */\n", top, top, c_bits(q), c_bits(q),
@@ -167,8 +168,8 @@ static void memory(Buf *b, const CStream *c) {
     buf_printf(b, "  %s_ALIGN int32_t part[%d * %s_LANES];\n", top, c->parts, top);
   if (c->pointers)
     buf_printf(b, "  const void *row[%d];\n", c->pointers);
-  buf_printf(b, "  %s_ALIGN int64_t pad[%s_LANES];\n  %s_ALIGN uint32_t count[%d][%s_LANES];\n} %s_mem;\n", top, top, top, most(sites, 1), top,
-             top);
+  buf_printf(b, "  %s_ALIGN int64_t pad[%s_LANES];\n  %s_ALIGN uint32_t count[%d][%s_LANES];\n} %s_mem;\n", top, top, top, most(sites, 1),
+             top, top);
 }
 
 /* Bytes of that, with 16 samples to a row. */
@@ -197,8 +198,8 @@ static void order_table(Buf *b, const CStream *c, const char *name, const Edge *
     buf_puts(b, "};\n");
     by_position = by_channel = 0;
   }
-  buf_printf(b, "static const %s_order %s = {%s, %d, %d, %d, %d};\n", c->top, name, steps ? "NULL" : mem_printf("%s_elements", name), positions,
-             e->channels, by_position, by_channel);
+  buf_printf(b, "static const %s_order %s = {%s, %d, %d, %d, %d};\n", c->top, name, steps ? "NULL" : mem_printf("%s_elements", name),
+             positions, e->channels, by_position, by_channel);
 }
 
 static const char *order_name(const CStream *c, const Edge *e) {
@@ -217,7 +218,8 @@ static void block(Buf *b, const CStream *c) {
       for (int j = 0; j < s->n_out; j++)
         if (s->out[j]->edge == s->edge[i])
           order_table(b, c, order_name(c, s->edge[i]), s->edge[i]);
-  buf_printf(b, "\n/* The network, for the samples in m->in. */\nstatic void %s_block(%s_mem *m, double *trace, size_t samples) {\n", top, top);
+  buf_printf(b, "\n/* The network, for the samples in m->in. */\nstatic void %s_block(%s_mem *m, double *trace, size_t samples) {\n", top,
+             top);
   for (int i = 0; i < s->n_in; i++)
     if (c->row[c_edge(c, s->in[i])] >= 0)
       buf_printf(b, "  %s_take%d(%s, m->in + %d, &%s);\n", top, c_bits(c->in_kind), c_edge_text(c, s->in[i]), s->in_port[i].first,
@@ -225,8 +227,8 @@ static void block(Buf *b, const CStream *c) {
   for (int i = 0; i < c->n; i++) {
     const Edge *e = c->unit[i].u->out;
     int bits = c_bits(c->kind[c_edge(c, e)]);
-    buf_printf(b, "  %s(m);\n  if (trace)\n    %s_trace%d(trace + %d, %s_TRACE, %s, &%s, 0x1p%d, samples);\n", c->unit[i].name, top, bits, at,
-               top, c_edge_text(c, e), order_name(c, e), e->fmt.I - e->fmt.W);
+    buf_printf(b, "  %s(m);\n  if (trace)\n    %s_trace%d(trace + %d, %s_TRACE, %s, &%s, 0x1p%d, samples);\n", c->unit[i].name, top, bits,
+               at, top, c_edge_text(c, e), order_name(c, e), e->fmt.I - e->fmt.W);
     at += elements(e);
   }
   for (int i = 0; i < s->n_out; i++) {

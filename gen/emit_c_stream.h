@@ -12,8 +12,8 @@
 #include "emit_c.h"
 #include "stream.h"
 
-/* One pair of operands of a product, as a word of the panel (nn_units.h): its place from the position's first, and the operands' numbers (-1:
- * none). */
+/* One pair of operands of a product, as a word of the panel (nn_units.h): its place from the position's first, and the operands' numbers
+ * (-1: none). */
 typedef struct {
   int at, operand[2];
 } CPair;

@@ -44,15 +44,24 @@ CUnit c_plan_unit(const CStream *c, const Unit *q, int number) {
 /* ---- text ---- */
 
 static void taps_table(Buf *b, const CStream *c, const char *name, const Taps *t, int bits) {
-  buf_printf(b, "static const %s_taps %s = {%d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d * %s_LANES};\n", c->top, name, t->rows, t->cols,
-             t->channels, t->kernel_rows, t->kernel_cols, t->row_first, t->col_first, t->row_step, t->col_step, t->row_dilation,
+  buf_printf(b, "static const %s_taps %s = {%d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d * %s_LANES};\n", c->top, name, t->rows,
+             t->cols, t->channels, t->kernel_rows, t->kernel_cols, t->row_first, t->col_first, t->row_step, t->col_step, t->row_dilation,
              t->col_dilation, t->out_cols, bits / 8, c->top);
 }
 
 /* The position itself. */
 static Taps point(const Edge *e) {
-  return (Taps){.rows = e->rows, .cols = e->cols, .channels = e->channels, .kernel_rows = 1, .kernel_cols = 1, .row_step = 1, .col_step = 1,
-                .row_dilation = 1, .col_dilation = 1, .out_rows = e->rows, .out_cols = e->cols};
+  return (Taps){.rows = e->rows,
+                .cols = e->cols,
+                .channels = e->channels,
+                .kernel_rows = 1,
+                .kernel_cols = 1,
+                .row_step = 1,
+                .col_step = 1,
+                .row_dilation = 1,
+                .col_dilation = 1,
+                .out_rows = e->rows,
+                .out_cols = e->cols};
 }
 
 static Taps taps_of(const Unit *u, int input) {
@@ -84,8 +93,8 @@ static void move(Buf *b, const CStream *c, const CUnit *u) {
   buf_printf(b, "static const int32_t %s_from[%d] = {", u->name, n);
   for (int i = 0; i < n; i++)
     buf_printf(b, "%s%d,", i % 24 ? "" : "\n  ", q->from[i]);
-  buf_printf(b, "};\n\nstatic void %s(%s_mem *m) {\n  %s_m%d *y = %s;\n  %s_move%d(y, %s, %s_from, %d);\n}\n", u->name, c->top, c->top, bits,
-             c_edge_text(c, q->out), c->top, bits, c_edge_text(c, q->in[0]->edge), u->name, n);
+  buf_printf(b, "};\n\nstatic void %s(%s_mem *m) {\n  %s_m%d *y = %s;\n  %s_move%d(y, %s, %s_from, %d);\n}\n", u->name, c->top, c->top,
+             bits, c_edge_text(c, q->out), c->top, bits, c_edge_text(c, q->in[0]->edge), u->name, n);
 }
 
 /* Where each operand's row is, position after position. */

@@ -176,4 +176,14 @@ void stream_edge_range(const Edge *e, i128 *lo, i128 *hi);
 /* What operands first .. first+n-1 of a PRODUCT can add to the sum of channel `row`. */
 void stream_sum_range(const Unit *u, int row, int first, int n, i128 *lo, i128 *hi);
 
+/* ---- stream_time.c: the whole stream, cycle by cycle ---- */
+
+/* `frames` frames as fast as the stream takes them, each input edge a stream of its own, outputs always ready. Sets latency, interval (-1
+ * when frames is 1), of each unit first, last, interval and busy (cycles of a frame in which it works on a position), of each link
+ * most_held; a link of depth 0 never fills. False when it gets stuck: FIFOs too small, or a unit that gives fewer beats than its edge has;
+ * latency and interval are -1 then. Wants kernels with stages (for vhdl_latency) and `emits`. */
+bool stream_time(Stream *s, int frames);
+/* Cycles from frame to frame of one unit that never waits for a beat or a FIFO. */
+int64_t stream_unit_interval(const Unit *u);
+
 #endif

@@ -27,6 +27,7 @@ typedef struct {
   const Config *config;
   Stream *s;
   Place **view;  /* by tensor id, by element; NULL before it is made */
+  int64_t interval; /* cycles a frame that are aimed at (stream_plan.c) */
   uint8_t *done; /* by index in Graph.node: part of an earlier node's unit */
 } Build;
 
@@ -52,7 +53,8 @@ void stream_print(const Stream *s, FILE *f);
 /* ---- stream_view.c ---- */
 
 Edge *stream_edge(Build *b, const Tensor *t, Layout l, Format fmt);
-Unit *stream_unit(Build *b, const Node *n, const char *op, Meaning meaning);
+/* name NULL: the node's. */
+Unit *stream_unit(Build *b, const Node *n, const char *name, const char *op, Meaning meaning);
 /* Moves a unit behind those that were added since, which make what it reads. */
 void stream_unit_last(Stream *s, const Unit *u);
 /* A reader of an edge. */
@@ -124,6 +126,9 @@ typedef struct {
   int steps, n;
   Lane *lane;
 } Schedule;
+/* Whether weights that are 0 are left out. Not where there are few of them: multipliers would no longer read the operands in one order, and
+ * what each of them reads would have to be stored beside its weights. */
+bool stream_skips_zeros(const Unit *u);
 /* The products of a position dealt out to u->multipliers lanes and `steps` steps. order[]: the u->n operands as they are best read. */
 Schedule stream_schedule(const Unit *u, int steps, const int *order);
 
@@ -135,6 +140,8 @@ void stream_hardware(Build *b);
 void stream_mac(Build *b, Unit *u);
 /* stream_move.c: the same of a move. */
 void stream_move(Build *b, Unit *u);
+/* Puts a unit in front of the reader that makes one beat of all beats of a position. */
+void stream_one_beat(Build *b, Unit *reader, Link *link);
 /* A kernel's IN elements: the words, and behind them step, live, last (numbers from *step on) where there are steps. */
 Kernel *stream_kernel(const Build *b, const Unit *u, int words, bool stepped, int *step);
 /* Its outputs; emit: a value, or -1 without steps. Expands, checks and pipelines it. */

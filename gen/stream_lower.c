@@ -92,7 +92,7 @@ static void count_products(Unit *u) {
 }
 
 static void lower_product(Build *b, const Node *n) {
-  Unit *u = stream_unit(b, n, n->op_type, MEANS_PRODUCT);
+  Unit *u = stream_unit(b, n, NULL, n->op_type, MEANS_PRODUCT);
   Layout l;
   int count, *element;
   const Node **chain = stream_chain(b, n, &count);
@@ -135,7 +135,7 @@ static void renumber_inputs(Kernel *k, int channels, int taps) {
 }
 
 static void lower_window_unit(Build *b, const Node *n) {
-  Unit *u = stream_unit(b, n, n->op_type, MEANS_KERNEL);
+  Unit *u = stream_unit(b, n, NULL, n->op_type, MEANS_KERNEL);
   Layout l;
   int count;
   const Node **chain = stream_chain(b, n, &count);
@@ -193,7 +193,7 @@ static void lower_map(Build *b, const Node *n) {
                l.channels);
     return;
   }
-  Unit *u = stream_unit(b, n, op_text(chain, count), MEANS_KERNEL);
+  Unit *u = stream_unit(b, n, NULL, op_text(chain, count), MEANS_KERNEL);
   for (int i = 0; i < n->n_in; i++) {
     const Tensor *t = n->in[i];
     if (!t || t->value)
@@ -235,6 +235,30 @@ static void lower_map(Build *b, const Node *n) {
 
 /* ---- the frame ---- */
 
+/* Channels are put together position by position: so every part must be there in that order. */
+static void align_concat(Build *b, const Node *n) {
+  const int rank = n->out[0]->rank;
+  int64_t axis = attr_int(n, "axis", 0);
+  axis += axis < 0 ? rank : 0;
+  if (rank < 3 || rank > 4 || n->out[0]->dim[0] != 1 || (axis != 1 && axis != rank - 1))
+    return;
+  for (int i = 0; i < n->n_in; i++) {
+    const Tensor *t = n->in[i];
+    if (!t || t->value)
+      continue;
+    Layout l = layout_by_shape(t);
+    if (axis == rank - 1)
+      l = (Layout){(int)t->dim[1], rank == 4 ? (int)t->dim[2] : 1, (int)t->dim[rank - 1], true};
+    view_raster(b, n, t, l);
+  }
+}
+
+static void lower_move(Build *b, const Node *n) {
+  if (n->op == OP_Concat)
+    align_concat(b, n);
+  view_move(b, n);
+}
+
 static void lower_inputs(Build *b) {
   Stream *s = b->s;
   HirPort *port = mem_array((size_t)b->g->n_in + 1, sizeof *port);
@@ -263,6 +287,9 @@ static bool leaves_as_it_is(const Build *b, const Tensor *t, Edge *e) {
     if (b->s->out[i]->edge == e)
       return false;
   const Place *v = b->view[t->id];
+  Layout l;
+  if (e->rows * e->cols > 1 && (!view_layout(b, t, &l) || (!l.last && layout_positions(layout_by_shape(t)) != layout_positions(l))))
+    return false;
   for (int64_t i = 0; i < tensor_count(t); i++)
     if (v[i].edge != e)
       return false;
@@ -317,7 +344,7 @@ Stream *stream_lower(const Graph *g, const Options *o, const Config *config) {
     else if (n->op == OP_MaxPool || n->op == OP_GlobalMaxPool)
       lower_window_unit(b, n);
     else if (op_info[n->op].kind == KIND_MOVE && (!op_info[n->op].lower || n->op == OP_Cast || n->op == OP_Gather))
-      view_move(b, n);
+      lower_move(b, n);
     else
       lower_map(b, n);
   }

@@ -87,10 +87,12 @@ static bool leaves(const Schedule *s, const Sum *sum, int m, Leaving *l) {
 
 /* The fewest sums a beat, then the fewest that are kept aside. */
 static Leaving find_leaving(const Unit *u, const Schedule *s, const Sum *sum) {
-  enum { MOST_KEPT = 4 };
   Leaving l = {.at = mem_array((size_t)u->m + 1, sizeof(int))};
+  int most = 1;
+  for (int m = 0; m < s->n; m++)
+    most = s->lane[m].n > most ? s->lane[m].n : most;
   for (l.lanes = (u->m + s->steps - 1) / s->steps; l.lanes <= u->m; l.lanes++)
-    for (l.depth = 1; l.depth <= MOST_KEPT; l.depth++)
+    for (l.depth = 1; l.depth <= most + 1; l.depth++)
       if (leaves(s, sum, u->m, &l))
         return l;
   l.lanes = 0;
@@ -255,6 +257,7 @@ typedef struct {
   const Leaving *l;
   Kernel *k;
   int step;
+  int *depth; /* by lane: sums it keeps aside */
   int **kept; /* by lane, by depth: as they are after this step */
 } Mac;
 
@@ -275,8 +278,8 @@ static void make_lane(Mac *mac, int m, int x) {
   const int sum = hir_add(k, hir_mux(k, is_first, hir_const(k, 0), acc), hir_mul(k, x, w), 0);
   hir_narrow(k, sum, lo, hi);
   next_state(k, sum);
-  mac->kept[m] = mem_array((size_t)mac->l->depth + 1, sizeof(int));
-  for (int d = 0, before = acc; d < mac->l->depth; d++) {
+  mac->kept[m] = mem_array((size_t)mac->depth[m] + 1, sizeof(int));
+  for (int d = 0, before = acc; d < mac->depth[m]; d++) {
     const int old = add_state(k, mem_printf("kept_%d_%d", m, d), lo, hi);
     mac->kept[m][d] = hir_mux(k, is_first, before, old);
     next_state(k, mac->kept[m][d]);
@@ -289,6 +292,18 @@ static int depth_at(const Schedule *s, const Share *p, int t) {
   int depth = 0;
   while (overwritten_at(s, p, depth + 1) <= t)
     depth++;
+  return depth;
+}
+
+/* What each multiplier has to keep until it leaves. */
+static int *depths(const Unit *u, const Schedule *s, const Sum *sum, const Leaving *l) {
+  int *depth = mem_array((size_t)s->n + 1, sizeof *depth);
+  for (int i = 0; i < u->m; i++)
+    for (int p = 0; p < sum[i].n_parts; p++) {
+      const int d = depth_at(s, &sum[i].part[p], l->at[i / l->lanes]) + 1;
+      int *most = &depth[sum[i].part[p].lane];
+      *most = d > *most ? d : *most;
+    }
   return depth;
 }
 
@@ -411,7 +426,7 @@ void stream_mac(Build *b, Unit *u) {
   Kernel *k = stream_kernel(b, u, fetch ? ports : window, true, &step);
   k->steps = 0;
   k->each_step = true;
-  Mac mac = {u, &s, &l, k, step, mem_array((size_t)s.n + 1, sizeof(int *))};
+  Mac mac = {u, &s, &l, k, step, depths(u, &s, sum, &l), mem_array((size_t)s.n + 1, sizeof(int *))};
   for (int m = 0; m < s.n; m++) {
     int *in = words[m]; /* becomes IN numbers */
     for (int t = 0; t < s.steps; t++)

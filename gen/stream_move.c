@@ -55,11 +55,18 @@ static bool falls_into(const Order *o, int groups) {
 }
 
 void stream_move(Build *b, Unit *u) {
-  const Edge *in = u->in[0]->edge;
-  int lanes = u->out->channels;
+  const int positions = u->out->rows * u->out->cols, channels = u->out->channels;
+  int lanes = 1;
+  while (lanes < channels && (int64_t)positions * ((channels + lanes - 1) / lanes) > b->interval)
+    lanes++;
   Order o = order_of(u, lanes);
-  if (o.ports > MOST_PORTS || o.ports < 1)
+  if (o.ports > MOST_PORTS) { /* words of whole positions: one is enough more often */
+    stream_one_beat(b, u, u->in[0]);
+    o = order_of(u, lanes);
+  }
+  if (o.ports > MOST_PORTS)
     o = order_of(u, lanes = 1);
+  const Edge *in = u->in[0]->edge;
   int groups = 1;
   for (int g = 2; g <= o.out_beats; g++)
     if (falls_into(&o, g))

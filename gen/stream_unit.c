@@ -194,11 +194,15 @@ static int *arguments(const Unit *u, const Kernel *k, int n) {
   return arg;
 }
 
+/* A memory read word by word where a position's steps go through all of its words; of a large window also where a few ports do it
+ * together. */
 static void choose_kind(Unit *u) {
+  enum { LARGE = 64, MOST_TURNS = 8 };
   u->kind = UNIT_WINDOW;
   if (u->n_in > 1 || (pointwise(&u->taps) && u->in[0]->edge->beats == 1 && u->front.steps == 1))
     u->kind = UNIT_MAP;
-  else if (u->meaning == MEANS_PRODUCT && u->front.steps > 1 && u->front.steps >= window_words(u))
+  else if (u->meaning == MEANS_PRODUCT && u->front.steps > 1 &&
+           (u->front.steps >= window_words(u) || (window_words(u) >= LARGE && u->front.steps * MOST_TURNS >= window_words(u))))
     u->kind = UNIT_FETCH;
 }
 
@@ -231,11 +235,11 @@ static void unrolled_product(const Build *b, Unit *u, Kernel *finish) {
 }
 
 /* All beats of a position put together into one. */
-static Link *one_beat(Build *b, Unit *reader, Link *link) {
+void stream_one_beat(Build *b, Unit *reader, Link *link) {
   Edge *e = link->edge;
   if (e->beats == 1)
-    return link;
-  Unit *u = stream_unit(b, reader->node, "beats", MEANS_MOVE);
+    return;
+  Unit *u = stream_unit(b, reader->node, mem_printf("%s_beat", e->name), "beat", MEANS_MOVE);
   stream_link(b->s, e, u);
   u->taps = (Taps){.rows = e->rows, .cols = e->cols, .channels = e->channels, .kernel_rows = 1, .kernel_cols = 1, .row_step = 1,
                    .col_step = 1, .row_dilation = 1, .col_dilation = 1, .out_rows = e->rows, .out_cols = e->cols};
@@ -253,12 +257,11 @@ static Link *one_beat(Build *b, Unit *reader, Link *link) {
   Kernel *k = stream_kernel(b, u, e->beats, false, NULL);
   stream_kernel_done(b, u, k, e->channels, arguments(u, k, e->channels), -1);
   link->edge = u->out;
-  return link;
 }
 
 static void make_unit(Build *b, Unit *u) {
   for (int i = 0; u->n_in > 1 && i < u->n_in; i++)
-    one_beat(b, u, u->in[i]);
+    stream_one_beat(b, u, u->in[i]);
   if (u->meaning == MEANS_MOVE) {
     stream_move(b, u);
     return;
@@ -284,7 +287,7 @@ void stream_hardware(Build *b) {
   Stream *s = b->s;
   Unit **unit = s->unit;
   const int n = s->n_units;
-  const int64_t interval = stream_plan(b);
+  const int64_t interval = b->interval = stream_plan(b);
   for (int i = 0; i < s->n_in; i++) {
     Edge *e = s->in[i];
     const bool vector = e->rows * e->cols == 1;

@@ -30,11 +30,11 @@ Edge *stream_edge(Build *b, const Tensor *t, Layout l, Format fmt) {
   return e;
 }
 
-Unit *stream_unit(Build *b, const Node *n, const char *op, Meaning meaning) {
+Unit *stream_unit(Build *b, const Node *n, const char *wanted, const char *op, Meaning meaning) {
   Stream *s = b->s;
   Unit *u = mem_alloc(sizeof *u);
   *u = (Unit){.node = n, .op = op, .meaning = meaning, .reuse = 1};
-  const char *name = ident(n ? n->name : op);
+  const char *name = ident(wanted ? wanted : n->name);
   bool taken = !strcmp(name, s->name);
   for (int i = 0; i < s->n_units; i++)
     taken |= !strcmp(s->unit[i]->name, name);
@@ -259,7 +259,7 @@ Edge *view_raster(Build *b, const Node *reader, const Tensor *t, Layout l) {
   if (gathers(b, t, l, &g)) {
     Format fmt;
     Kernel *k = gathering_kernel(b, &g, l.channels, &fmt);
-    Unit *u = stream_unit(b, t->producer, t->producer ? t->producer->op_type : "channels", MEANS_KERNEL);
+    Unit *u = stream_unit(b, t->producer, mem_printf("%s_channels", t->name), "channels", MEANS_KERNEL);
     for (int i = 0; i < g.n_in; i++)
       stream_link(b->s, g.in[i], u);
     u->plain = k;
@@ -275,7 +275,7 @@ Edge *view_raster(Build *b, const Node *reader, const Tensor *t, Layout l) {
                diag_text(t->name));
     return NULL;
   }
-  Unit *u = stream_unit(b, t->producer, t->producer ? t->producer->op_type : "order", MEANS_MOVE);
+  Unit *u = stream_unit(b, t->producer, mem_printf("%s_order", t->name), "order", MEANS_MOVE);
   stream_link(b->s, only, u);
   u->out = stream_edge(b, t, l, only->fmt);
   u->out->maker = u;

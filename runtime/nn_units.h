@@ -71,8 +71,8 @@ NN_INLINE uint32_t nn_weights(const int16_t *w) {
   return (uint32_t)(uint16_t)w[0] | (uint32_t)(uint16_t)w[1] << 16;
 }
 
-/* R sums at one position: y[r] = bias[r] + products of the panel's words in `run` ({first word, how many}, each `step` words apart; bias NULL: 0) with
- * weights w[word][r][2]. */
+/* R sums at one position: y[r] = bias[r] + products of the panel's words in `run` ({first word, how many}, each `step` words apart; bias
+ * NULL: 0) with weights w[word][r][2]. */
 #define NN_DOT(R, EACH)                                                                                                                    \
   NN_LOOP void nn_dot##R(const uint32_t *x, const uint32_t(*run)[2], size_t runs, size_t step, const int16_t *w, const int32_t *bias,      \
                          int32_t *y) {                                                                                                     \
