@@ -56,9 +56,9 @@ static int least_slots(UnitKind kind, const Front *f) {
   return most;
 }
 
-static void random_rows(Front *f, int span) {
+static void random_rows(Front *f, int span, bool sparse) {
   int before = from(0, 3) ? from(0, span - 1) : from(-2, span + 1), behind = from(0, 3) ? before : from(-2, span + 1);
-  f->row_step = from(0, 2) ? 1 : from(1, 3);
+  f->row_step = sparse ? 3 : from(0, 2) ? 1 : from(1, 3);
   f->row_first = -before;
   f->out_rows = clip((f->rows + before + behind - span) / f->row_step + 1, 1, 9);
 }
@@ -82,19 +82,24 @@ static void random_window(Front *f) {
   if (!from(0, 2))
     behind = from(-1, span / f->tap_words + 1);
   f->word_step = f->tap_words * (from(0, 2) ? 1 : from(1, 3));
+  bool sparse = !from(0, 4); /* waits for beats, with a flush under way when they come */
+  if (sparse)
+    f->word_step = f->tap_words * from(3, 4);
   f->word_first = -before * f->tap_words - (odd ? from(0, 2) : 0);
   int room = f->row_words + (before + behind) * f->tap_words - span;
   f->out_cols = clip(room / f->word_step + 1, 1, 12);
-  random_rows(f, (f->kernel_rows - 1) * f->row_dilation + 1);
+  random_rows(f, (f->kernel_rows - 1) * f->row_dilation + 1, sparse);
   f->steps = from(0, 1) ? 1 : from(2, 6);
-  f->flush = f->steps > 1 ? from(0, f->steps) : !from(0, 3);
+  if (sparse)
+    f->steps = from(2, 4);
+  f->flush = sparse ? f->steps : f->steps > 1 ? from(0, f->steps) : !from(0, 3);
 }
 
 static void random_fetch(Case *c) {
   Front *f = &c->f;
   f->row_words = from(1, 12);
   f->row_span = from(1, 4);
-  random_rows(f, f->row_span);
+  random_rows(f, f->row_span, false);
   f->word_step = from(0, 3);
   f->out_cols = f->word_step ? from(1, 6) : 1;
   f->word_first = from(0, 1) ? 0 : from(-4, 3);
