@@ -20,7 +20,7 @@ typedef struct {
 
 /* How a unit is computed. */
 typedef struct {
-  const char *name; /* TOP_uN */
+  const char *name; /* TOP_unitN */
   const Unit *u;
   const Kernel *k; /* finish or plain without QUANT; NULL: none */
   int first_site;

@@ -25,7 +25,7 @@ static int operand_rows(const Unit *u) {
 }
 
 CUnit c_plan_unit(const CStream *c, const Unit *q, int number) {
-  CUnit u = {.name = mem_printf("%s_u%d", c->top, number), .u = q};
+  CUnit u = {.name = mem_printf("%s_unit%d", c->top, number), .u = q};
   const Kernel *k = q->meaning == MEANS_PRODUCT ? q->finish : q->meaning == MEANS_KERNEL ? q->plain : NULL;
   u.batch = out_positions(q);
   if (k && hir_has(k, HIR_QUANT)) {

@@ -95,7 +95,7 @@ static void fetch_clock(FrontState *s, bool is_there) {
   s->room += s->b.frees;
   s->b = s->a;
   bool goes = (s->inside || is_there) && !s->flushing, flush = f->flush > 0 && (s->flushing || (!goes && s->owes));
-  s->a = (Stage){{goes || flush, goes, s->owes || flush, s->step}, 0};
+  s->a = (Stage){{goes || flush, goes, s->owes, s->step}, 0};
   if (flush) {
     s->flushing = ++s->step < f->flush;
     if (!s->flushing) {

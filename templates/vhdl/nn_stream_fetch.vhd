@@ -170,7 +170,7 @@ begin
 
         a_token.valid <= goes or v_flush;
         a_token.live  <= goes;
-        a_token.last  <= owes or v_flush;
+        a_token.last  <= owes;
         a_token.step  <= std_logic_vector(to_unsigned(step, C_STEP_BITS));
         a_row         <= row;
         a_slot        <= row_slot;
