@@ -30,8 +30,8 @@ size_t stream_default_frames(const StreamDesign *d) {
   double work = 200, cycles = (double)d->s->interval; /* of a cycle, in values of kernels */
   for (int i = 0; i < d->s->n_units; i++)
     work += d->s->unit[i]->k->n + 100;
-  size_t n = (size_t)(2e8 / (work * (cycles > 1 ? cycles : 1)));
-  n = n < 3 ? 3 : n > 256 ? 256 : n;
+  size_t n = (size_t)(1e7 / (work * (cycles > 1 ? cycles : 1)));
+  n = n < 8 ? 8 : n > 256 ? 256 : n;
   return n < d->vec->n ? n : d->vec->n;
 }
 
