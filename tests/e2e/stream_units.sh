@@ -56,7 +56,7 @@ mutant nn_stream_fetch 's/v_word >= ROW_WORDS_G/v_word > ROW_WORDS_G/'
 mutant nn_stream_fetch "s/a_token.last  <= owes;/a_token.last  <= '1';/"
 mutant nn_stream_fetch 's/(i + PHASE_G(PHASE_G.low + p)) mod/i mod/'
 mutant nn_stream_fetch "s/read <= ce and b_token.valid/read <= b_token.valid/"
-mutant nn_stream_fetch 's/C_SLOTS(a_add_row)/a_add_row mod SLOTS_G + 0 * C_SLOTS(0)/; s/s(i) := i mod SLOTS_G/s(i) := 0/; s/a_slot, a_add_row mod SLOTS_G/a_slot, 0/'
+mutant nn_stream_fetch 's/s(i) := i mod slots/s(i) := 0/'
 mutant nn_stream_window 's/v_travel := travel + 1/v_travel := travel/'
 mutant nn_stream_window 's/row >= ROWS_G - y/row > ROWS_G - y/'
 mutant nn_stream_window 's/and not (flushing and brings)/and not flushing/'
