@@ -75,12 +75,16 @@ static void set(LayerConfig *c, const char *glob, const char *key, json_t *v) {
   } else if (!strcmp(key, "overflow")) {
     if ((choice = get_choice(glob, key, v, overflows)) >= 0)
       c->overflow = (Overflow)choice, c->has_overflow = true;
+  } else if (!strcmp(key, "reuse")) {
+    c->reuse = (int)json_integer_value(v);
+    if (!json_is_integer(v) || c->reuse < 1)
+      diag_error(EXIT_USAGE, NULL, "config: \"%s\": \"reuse\" must be a whole number from 1", diag_text(glob));
   } else if (!strcmp(key, "table_bits")) {
     c->table_bits = (int)json_integer_value(v);
     if (!json_is_integer(v) || c->table_bits < 2 || c->table_bits > 16)
       diag_error(EXIT_USAGE, NULL, "config: \"%s\": \"table_bits\" must be 2 to 16", diag_text(glob));
   } else {
-    diag_error(EXIT_USAGE, NULL, "config: \"%s\": unknown key \"%s\"; known: q weights bias result round overflow table_bits",
+    diag_error(EXIT_USAGE, NULL, "config: \"%s\": unknown key \"%s\"; known: q weights bias result round overflow table_bits reuse",
                diag_text(glob), diag_text(key));
   }
 }
@@ -143,6 +147,8 @@ static LayerConfig lookup(const Config *c, const char *name, const char *layer, 
       r.has_round = true, r.round = e->round;
     if (e->has_overflow)
       r.has_overflow = true, r.overflow = e->overflow;
+    if (e->reuse)
+      r.reuse = e->reuse;
     if (e->table_bits)
       r.table_bits = e->table_bits;
   }

@@ -6,6 +6,7 @@
 #define NNGEN_EMIT_H
 
 #include "options.h"
+#include "stream.h"
 
 /* An output folder in memory; folder.c writes it beside the target and renames it into place. */
 typedef struct {
@@ -42,7 +43,21 @@ typedef struct {
   const Vectors *vec;
   const HirCost *cost;               /* hir_costs */
   const struct SearchResult *search; /* NULL: none asked for */
+  const Stream *stream;              /* NULL: one kernel. Else k has its layers (units), ports and sites alone */
 } Design;
+
+/* Cycles from the first input to the last output of a sample, and from sample (token, with a state) to sample. */
+int64_t design_latency(const Design *d);
+int64_t design_interval(const Design *d);
+
+/* --mode=stream. */
+typedef struct {
+  const char *top; /* legal identifier; prefix of everything emitted */
+  const Stream *s;
+  const Graph *g;
+  const Options *o;
+  const Vectors *vec; /* a vector is a frame: all inputs, all outputs, in ONNX order */
+} StreamDesign;
 
 /* c/TOP.c, c/TOP.h, c/TOP_fixed.h, tb/TOP_ref.c (main of DIR/ref), TOP.py */
 void emit_c(const Design *d, Folder *f);
@@ -61,6 +76,13 @@ size_t tb_default_vectors(const Vectors *v, const Kernel *k);
 void emit_hls(const Design *d, Folder *f);
 /* Makefile, README.md, vivado.tcl, quartus.tcl */
 void emit_folder(const Design *d, Folder *f);
+
+/* The same of a streaming design. vhdl/: TOP.vhd, a kernel TOP_<unit> each, the library's entities; tb/: benches, tb/vectors/<port>.hex with a
+ * beat a line, in.hex and out.hex with a frame a line for the C model. */
+void emit_stream_c(const StreamDesign *d, Folder *f);
+void emit_stream_vhdl(const StreamDesign *d, Folder *f);
+void emit_stream_tb(const StreamDesign *d, Folder *f);
+void emit_stream_folder(const StreamDesign *d, Folder *f);
 
 /* ---- template.c: templates/, runtime/ and testbench/ are embedded in the binary at build time ---- */
 

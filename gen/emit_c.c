@@ -20,14 +20,6 @@ static const char *literal(const char *s) {
   return b.s;
 }
 
-static const char *comment(const char *s) {
-  char *t = mem_strdup(diag_text(s ? s : ""));
-  for (char *p = t; *p; p++)
-    if (*p == '*' || *p == '/')
-      *p = *p == '*' ? '+' : '|';
-  return t;
-}
-
 /* The narrowest C integer that holds every element of the ports. */
 typedef struct {
   int bits;
@@ -66,7 +58,7 @@ static const char *scale_text(const HirPort *p, const char *q) {
 
 static void port_comment(Buf *b, const char *what, const HirPort *p, int n) {
   for (int i = 0; i < n; i++) {
-    buf_printf(b, " * %s '%s': elements %d to %d, %s, shape", what, comment(p[i].name), p[i].first, p[i].first + p[i].n - 1,
+    buf_printf(b, " * %s '%s': elements %d to %d, %s, shape", what, c_comment(p[i].name), p[i].first, p[i].first + p[i].n - 1,
                format_name(p[i].fmt));
     for (int j = 0; j < p[i].rank; j++)
       buf_printf(b, "%s%lld", j ? " x " : " ", (long long)p[i].dim[j]);
@@ -116,7 +108,7 @@ static void header(const Design *d, Folder *f) {
   const char *only_top[] = {"TOP", d->top, NULL};
   Buf calls = {0};
   template_render(&calls, k->n_state ? "templates/text/c_calls_recurrent.h" : "templates/text/c_calls.h", only_top);
-  const char *source = comment(d->o->model ? path_base(d->o->model) : "a hardware IR file");
+  const char *source = c_comment(d->o->model ? path_base(d->o->model) : "a hardware IR file");
   const char *pairs[] = {"TOP",      d->top,
                          "TITLE",    "a neural network in fixed point, bit for bit as in hardware",
                          "VERSION",  NNGEN_VERSION,
@@ -132,7 +124,7 @@ static void header(const Design *d, Folder *f) {
 /* ---- c/TOP.c ---- */
 
 /* Reads raw integers; bits beyond the port's format are dropped, as the hardware's port drops them. */
-static const char *load_text(const Design *d, const CPlan *p) {
+static const char *load_text(const Design *d, const CModel *p) {
   Buf b = {0};
   Element e = element_of(d->k->in_port, d->k->n_in_ports);
   for (int i = 0; i < d->k->n_in_ports; i++) {
@@ -197,7 +189,7 @@ static int quantize_samples(const Kernel *k) {
   return k->n_in_ports > 1 || k->n_in >= 128 ? 1 : 256 / k->n_in;
 }
 
-static void quantize_text(Buf *b, const Design *d, const CPlan *p) {
+static void quantize_text(Buf *b, const Design *d, const CModel *p) {
   const Kernel *k = d->k;
   const char *top = d->top, *where = k->n_in > ROW_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "";
   int together = quantize_samples(k);
@@ -253,7 +245,7 @@ static void list(Buf *b, const char *item) {
 }
 
 /* 2 for a table's limit, 1 where something wraps, else 0. */
-static int site_kind(const Kernel *k, int site) {
+int c_site_kind(const Kernel *k, int site) {
   if (k->site[site].input_side)
     return 2;
   for (int i = 0; i < k->n; i++)
@@ -289,32 +281,31 @@ static int64_t memory_bytes(const CPlan *p) {
   return bits / 8 * 32; /* lanes where vectors are widest */
 }
 
-static void model(const Design *d, Folder *f) {
+static void model(const Design *d, const CModel *p, Folder *f) {
   const Kernel *k = d->k;
   const char *top = d->top;
-  CPlan *p = c_plan(k);
   Buf *b = folder_add(f, mem_printf("c/%s.c", top));
   buf_printf(
       b,
       "/* %s.c - the network of %s.h. Made by nngen %s.\n *\n * Statements compute %s_LANES samples at once (%s_lanes.h). vN is value N of "
-      "nngen's hardware IR (--dump=pipeline).\n */\n#include \"%s.h\"\n#include \"%s_fixed.h\"\n#define %s_BULK %d\n#include "
-      "\"%s_lanes.h\"\n#include <string.h>\n\n",
-      top, top, NNGEN_VERSION, top, top, top, top, top, bulk(p), top);
+      "nngen's hardware IR%s.\n */\n#include \"%s.h\"\n#include \"%s_fixed.h\"\n#define %s_BULK %d\n#include "
+      "\"%s_lanes.h\"\n%s#include <string.h>\n\n",
+      top, top, NNGEN_VERSION, top, top, p->values, top, top, top, p->bulk, top, p->includes);
   const char *only_top[] = {"TOP", top, NULL};
   template_render(b, "templates/text/c_names.h", only_top);
-  c_body(b, p, top);
+  buf_write(b, p->body.s, p->body.len);
   Buf quantize = {0}, site_names = {0}, site_kinds = {0}, layer_names = {0}, layer_sizes = {0};
   quantize_text(&quantize, d, p);
   for (int i = 0; i < k->n_sites; i++) {
     list(&site_names, literal(k->site[i].name));
-    list(&site_kinds, mem_printf("%d", site_kind(k, i)));
+    list(&site_kinds, mem_printf("%d", p->site_kind[i]));
   }
   for (int i = 0; i < k->n_layers; i++) {
     list(&layer_names, literal(k->layer[i].name));
     list(&layer_sizes, mem_printf("%d", k->layer[i].n));
   }
   /* large ones would not fit a thread's stack; a thread has its own all the same */
-  const char *where = memory_bytes(p) > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "";
+  const char *where = p->memory > STACK_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "";
   const char *run_pairs[] = {"TOP",
                              top,
                              "LOAD",
@@ -398,8 +389,19 @@ static void drivers(const Design *d, Folder *f) {
   template_render(folder_add(f, mem_printf("%s.py", d->top)), "templates/text/model.py", pairs);
 }
 
-void emit_c(const Design *d, Folder *f) {
+void c_files(const Design *d, const CModel *m, Folder *f) {
   header(d, f);
-  model(d, f);
+  model(d, m, f);
   drivers(d, f);
+}
+
+void emit_c(const Design *d, Folder *f) {
+  const Kernel *k = d->k;
+  CPlan *p = c_plan(k, NULL);
+  CModel m = {.in_kind = p->in_kind, .bulk = bulk(p), .memory = memory_bytes(p), .values = " (--dump=pipeline)", .includes = ""};
+  m.site_kind = mem_array((size_t)k->n_sites + 1, sizeof *m.site_kind);
+  for (int i = 0; i < k->n_sites; i++)
+    m.site_kind[i] = c_site_kind(k, i);
+  c_body(&m.body, p, d->top);
+  c_files(d, &m, f);
 }

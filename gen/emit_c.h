@@ -72,7 +72,27 @@ typedef struct {
   int n_slots[LANE_KINDS];
   int in_kind, out_kind;
   int64_t sum_terms, graph_adders; /* how much is done either way */
+  const struct CPart *part;
 } CPlan;
+
+/* A kernel that is one of several in a streaming design: it reads and writes rows where it is told to, for `groups` positions or groups of
+ * channels in turn. */
+typedef struct CPart {
+  const char *name;       /* prefix of what is printed for it */
+  bool scattered;         /* inputs lie anywhere, each behind its pointer; else one behind the other, group after group */
+  const uint8_t *in_kind; /* lane kind of the memory of each input */
+  int out_kind;
+} CPart;
+
+/* What the files around the computation must know of it. */
+typedef struct {
+  int in_kind;
+  int bulk;                      /* lane width of most of the work */
+  int64_t memory;                /* bytes of TOP_mem where vectors are widest */
+  int *site_kind;                /* of each site: c_site_kind */
+  const char *values, *includes; /* text: where values are explained; further #include lines */
+  Buf body;                      /* all up to TOP_block */
+} CModel;
 
 static inline int c_bits(int kind) {
   return 16 << kind;
@@ -82,9 +102,20 @@ int c_kind_of(i128 lo, i128 hi);
 
 /* Decides sums: fills in_sum, is_row, sum, total and virtual values. live and kind are there. */
 void c_plan_sums(CPlan *p);
-CPlan *c_plan(const Kernel *k);
+/* part: NULL where the kernel is the whole network. */
+CPlan *c_plan(const Kernel *k, const CPart *part);
 
 /* Tables, weights, memory layout, one function a step, and the function that runs them all. */
 void c_body(Buf *b, const CPlan *p, const char *top);
+/* The same of a part: its memory, NAME_mem, and NAME_run(NAME_mem *). */
+void c_part(Buf *b, const CPlan *p, const char *top);
+/* Text of the model, fit for a comment; an integer as a literal of a lane type, modulo its size. */
+const char *c_comment(const char *s);
+void c_number(Buf *b, int kind, i128 v);
+
+/* 2 for a table's limit, 1 where something wraps, else 0. */
+int c_site_kind(const Kernel *k, int site);
+/* All files of the C model. Of d->k only ports, layers, sites and state matter. */
+void c_files(const Design *d, const CModel *m, Folder *f);
 
 #endif

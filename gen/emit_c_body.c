@@ -7,7 +7,7 @@
 static const char *const site_of_trace[] = {"w16", "w32", "w64", "w128", "in", "constant"};
 
 /* Names from the model, fit for a comment. */
-static const char *in_comment(const char *s) {
+const char *c_comment(const char *s) {
   char *t = mem_strdup(diag_text(s ? s : ""));
   for (char *p = t; *p; p++)
     if (*p == '*' || *p == '/')
@@ -16,7 +16,7 @@ static const char *in_comment(const char *s) {
 }
 
 /* A literal of the lane type, modulo its size. */
-static void number(Buf *b, int kind, i128 v) {
+void c_number(Buf *b, int kind, i128 v) {
   if (kind == 0) {
     buf_printf(b, "%d", (int)v);
   } else if (kind == 1) {
@@ -32,7 +32,7 @@ static void number(Buf *b, int kind, i128 v) {
 
 static void constant(Buf *b, int kind, i128 v) {
   buf_printf(b, "K(%d, ", c_bits(kind));
-  number(b, kind, v);
+  c_number(b, kind, v);
   buf_puts(b, ")");
 }
 
@@ -172,10 +172,19 @@ static void expression(Buf *b, const CPlan *p, const HirValue *v, int kind) {
 
 typedef struct {
   const CPlan *p;
-  const char *top;
-  int *seen; /* step + 1 in which value was last made or loaded */
+  const char *top, *name; /* prefixes: of the lanes, and of this kernel */
+  int *seen;              /* step + 1 in which value was last made or loaded */
   int step, kind, layer;
 } Part;
+
+/* The row of memory of an input or output. */
+static const char *port_row(const Part *t, const char *port, int n, int kind) {
+  if (!t->p->part)
+    return mem_printf("m->%s[%d]", port, n);
+  if (t->p->part->scattered && *port == 'i')
+    return mem_printf("(const %s_m%d *)in[%d]", t->top, c_bits(kind), n);
+  return mem_printf(n ? "%s + %d * %s_LANES" : "%s", port, n, t->top);
+}
 
 /* What `v` reads from: a row of memory. */
 static void load(Buf *b, Part *t, int v) {
@@ -185,7 +194,7 @@ static void load(Buf *b, Part *t, int v) {
   t->seen[v] = t->step + 1;
   int memory = c_bits(p->kind[v]), lane = c_bits(t->kind);
   if (v < p->k->n && p->k->v[v].op == HIR_IN)
-    buf_printf(b, "    const s%d v%d = LOAD(%d, %d, m->in[%d]);\n", lane, v, lane, memory, p->k->v[v].imm);
+    buf_printf(b, "    const s%d v%d = LOAD(%d, %d, %s);\n", lane, v, lane, memory, port_row(t, "in", p->k->v[v].imm, p->kind[v]));
   else
     buf_printf(b, "    const s%d v%d = LOAD(%d, %d, m->w%d[%d]);\n", lane, v, lane, memory, memory, p->slot[p->kind[v]][v]);
 }
@@ -200,7 +209,7 @@ static void layer_comment(Buf *b, Part *t, int layer) {
   if (layer < 0 || layer == t->layer)
     return;
   t->layer = layer;
-  buf_printf(b, "    /* %s: %s */\n", in_comment(t->p->k->layer[layer].name), in_comment(t->p->k->layer[layer].op));
+  buf_printf(b, "    /* %s: %s */\n", c_comment(t->p->k->layer[layer].name), c_comment(t->p->k->layer[layer].op));
 }
 
 static void count(Buf *b, const Part *t, const HirValue *v) {
@@ -233,7 +242,7 @@ static void value_statement(Buf *b, Part *t, int i) {
   if (v->op == HIR_LUT) {
     buf_printf(b, "    LUT(%d, v%d, ", c_bits(t->kind), i);
     operand(b, p, v->arg[0], t->kind);
-    buf_printf(b, ", %s_table%d);\n", t->top, v->imm);
+    buf_printf(b, ", %s_table%d);\n", t->name, v->imm);
   } else {
     buf_printf(b, "    const s%d v%d = ", c_bits(t->kind), i);
     expression(b, p, v, t->kind);
@@ -272,11 +281,32 @@ static void item_statement(Buf *b, Part *t, const CItem *it) {
     return;
   case C_OUT:
     load(b, t, it->value);
-    buf_printf(b, "    STORE(%d, %d, m->out[%d], ", bits, c_bits(t->p->out_kind), it->arg);
+    buf_printf(b, "    STORE(%d, %d, %s, ", bits, c_bits(t->p->out_kind), port_row(t, "out", it->arg, t->p->out_kind));
     operand(b, t->p, it->value, t->kind);
     buf_puts(b, ");\n");
     return;
   }
+}
+
+/* Values that lie in memory between steps: then a group at a time goes through all steps. */
+static bool has_slots(const CPlan *p) {
+  for (int q = 0; q < LANE_KINDS; q++)
+    if (p->n_slots[q])
+      return true;
+  return false;
+}
+
+/* Constants and counts stay in registers from group to group. */
+static void open_groups(Buf *b, const Part *t) {
+  const CPlan *p = t->p;
+  const char *top = t->top;
+  buf_printf(b, "    for (g = 0; g < m->groups; g++) {\n");
+  if (p->part->scattered)
+    buf_printf(b, "    const void *const *in = m->in + g * %d;\n", p->k->n_in);
+  else
+    buf_printf(b, "    const %s_m%d *in = m->in + g * %d * %s_LANES;\n", top, c_bits(p->part->in_kind[0]), p->k->n_in, top);
+  buf_printf(b, "    %s_m%d *out = m->out + g * %d * %s_LANES;\n    (void)in;\n    (void)out;\n", top, c_bits(p->out_kind), p->k->n_out,
+             top);
 }
 
 static void statements(Buf *b, Part *t) {
@@ -288,13 +318,17 @@ static void statements(Buf *b, Part *t) {
       site[p->k->v[p->item[i].value].site] = 1;
   t->kind = s->kind;
   int bits = c_bits(s->kind);
-  buf_printf(b, "\nstatic void %s_step%d(%s_mem *m) {\n  size_t b;\n  for (b = 0; b < %s_LANES; b += %s_SUB_%d) {\n", t->top, t->step,
-             t->top, t->top, t->top, bits);
+  buf_printf(b, "\nstatic void %s_step%d(%s_mem *m) {\n  size_t b%s;\n  for (b = 0; b < %s_LANES; b += %s_SUB_%d) {\n", t->name, t->step,
+             t->name, p->part ? ", g" : "", t->top, t->top, bits);
   for (int i = 0; i < p->k->n_sites; i++)
     if (site[i])
       buf_printf(b, "    s%d n%d = {0};\n", bits, i);
+  if (p->part)
+    open_groups(b, t);
   for (int i = s->first; i < s->first + s->n; i++)
     item_statement(b, t, &p->item[i]);
+  if (p->part)
+    buf_puts(b, "    }\n");
   for (int i = 0; i < p->k->n_sites; i++)
     if (site[i])
       buf_printf(b, "    ADD_COUNT(%d, m->count[%d], n%d);\n", bits, i, i);
@@ -326,36 +360,36 @@ static void sums(Buf *b, Part *t) {
   }
   buf_printf(b, "\n/* ");
   if (sum[0].layer >= 0)
-    buf_printf(b, "%s: %s: ", in_comment(p->k->layer[sum[0].layer].name), in_comment(p->k->layer[sum[0].layer].op));
+    buf_printf(b, "%s: %s: ", c_comment(p->k->layer[sum[0].layer].name), c_comment(p->k->layer[sum[0].layer].op));
   buf_printf(b, "%d sums of %d products */\n", rows, terms);
-  buf_printf(b, "static const uint32_t %s_shape%d[][3] = {%s};\n", t->top, t->step, shape.s);
-  buf_printf(b, "static const uint32_t %s_from%d[] = {", t->top, t->step);
+  buf_printf(b, "static const uint32_t %s_shape%d[][3] = {%s};\n", t->name, t->step, shape.s);
+  buf_printf(b, "static const uint32_t %s_from%d[] = {", t->name, t->step);
   for (int i = 0; i < s->n; i++)
     for (int c = 0; (i == 0 || !same_columns(&sum[i - 1], &sum[i])) && c < sum[i].cols; c++)
       row_number(b, &at, p->slot[s->kind][sum[i].col[c]]);
-  buf_printf(b, "%s};\nstatic const uint32_t %s_to%d[] = {", at ? "" : "0", t->top, t->step);
+  buf_printf(b, "%s};\nstatic const uint32_t %s_to%d[] = {", at ? "" : "0", t->name, t->step);
   at = 0;
   for (int i = 0; i < s->n; i++)
     for (int r = 0; r < sum[i].rows; r++)
       row_number(b, &at, p->slot[s->kind][sum[i].row[r]]);
-  buf_printf(b, "};\nstatic const uint%d_t %s_weight%d[] = {", s->kind == 2 ? 64 : 32, t->top, t->step);
+  buf_printf(b, "};\nstatic const uint%d_t %s_weight%d[] = {", s->kind == 2 ? 64 : 32, t->name, t->step);
   for (int i = 0; i < s->n; i++)
     for (int c = -1; c < sum[i].cols; c++) {
       buf_puts(b, c < 0 ? "\n  /* bias */ " : c % 8 == 0 ? "\n  " : " ");
       for (int r = 0; r < sum[i].rows; r++) {
         uint64_t w = c < 0 ? sum[i].bias[r] : sum[i].w[(size_t)r * (size_t)sum[i].cols + (size_t)c];
         buf_printf(b, "W%d(", bits);
-        number(b, s->kind, s->kind == 0 ? (i128)(int16_t)(uint16_t)w : (i128)(int64_t)w);
+        c_number(b, s->kind, s->kind == 0 ? (i128)(int16_t)(uint16_t)w : (i128)(int64_t)w);
         buf_puts(b, "),");
       }
     }
   buf_printf(b, "};\n\nstatic void %s_step%d(%s_mem *m) {\n  %s_sums%d(m->w%d, %s_shape%d, %d, %s_from%d, %s_to%d, %s_weight%d);\n}\n",
-             t->top, t->step, t->top, t->top, bits, bits, t->top, t->step, groups, t->top, t->step, t->top, t->step, t->top, t->step);
+             t->name, t->step, t->name, t->top, bits, bits, t->name, t->step, groups, t->name, t->step, t->name, t->step, t->name, t->step);
 }
 
 /* ---- the rest ---- */
 
-static void tables(Buf *b, const CPlan *p, const char *top) {
+static void tables(Buf *b, const CPlan *p, const char *name) {
   uint8_t *used = mem_array((size_t)p->k->n_tables + 1, 1);
   for (int i = 0; i < p->k->n; i++)
     if (p->live[i] && p->k->v[i].op == HIR_LUT)
@@ -365,11 +399,11 @@ static void tables(Buf *b, const CPlan *p, const char *top) {
     if (!used[i])
       continue;
     int bits = c_bits(c_kind_of(t->lo, t->hi));
-    buf_printf(b, "\n/* %s: %s */\nstatic const int%d_t %s_table%d[%d] = {", in_comment(t->name), in_comment(t->text), bits, top, i,
+    buf_printf(b, "\n/* %s: %s */\nstatic const int%d_t %s_table%d[%d] = {", c_comment(t->name), c_comment(t->text), bits, name, i,
                t->entries);
     for (int j = 0; j < t->entries; j++) {
       buf_puts(b, j % 16 ? " " : "\n  ");
-      number(b, bits == 64 ? 2 : 1, t->word[j]);
+      c_number(b, bits == 64 ? 2 : 1, t->word[j]);
       buf_puts(b, ",");
     }
     buf_puts(b, "};\n");
@@ -435,16 +469,20 @@ static void traces(Buf *b, const CPlan *p, const char *top) {
   buf_printf(b, "      trace[l * %s_TRACE + t->at] = (v - t->offset) * t->step;\n    }\n  }\n}\n", top);
 }
 
-void c_body(Buf *b, const CPlan *p, const char *top) {
-  Part t = {.p = p, .top = top, .layer = -1};
+static void print_steps(Buf *b, const CPlan *p, const char *top, const char *name) {
+  Part t = {.p = p, .top = top, .name = name, .layer = -1};
   t.seen = mem_array((size_t)p->n + 1, sizeof *t.seen);
-  tables(b, p, top);
-  memory(b, p, top);
   for (t.step = 0; t.step < p->n_steps; t.step++)
     if (p->step[t.step].is_sum)
       sums(b, &t);
     else
       statements(b, &t);
+}
+
+void c_body(Buf *b, const CPlan *p, const char *top) {
+  tables(b, p, top);
+  memory(b, p, top);
+  print_steps(b, p, top, top);
   traces(b, p, top);
   buf_printf(b, "\n/* The network, for the samples in m->in. */\nstatic void %s_block(%s_mem *m, double *trace, size_t samples) {\n", top,
              top);
@@ -455,4 +493,39 @@ void c_body(Buf *b, const CPlan *p, const char *top) {
       buf_printf(b, "  if (trace)\n    %s_trace_some(m, %d, %d, trace, samples);\n", top, p->step[s].trace, p->step[s].n_trace);
   }
   buf_puts(b, "  (void)trace;\n}\n");
+}
+
+/* ---- a part of a streaming design ---- */
+
+static void part_memory(Buf *b, const CPlan *p, const char *top) {
+  const CPart *part = p->part;
+  buf_puts(b, "\ntypedef struct {\n");
+  if (part->scattered)
+    buf_puts(b, "  const void *const *in; /* rows, group after group */\n");
+  else
+    buf_printf(b, "  const %s_m%d *in;\n", top, c_bits(part->in_kind[0]));
+  buf_printf(b, "  %s_m%d *out;\n  size_t groups;\n  uint32_t (*count)[%s_LANES];\n", top, c_bits(p->out_kind), top);
+  for (int q = 0; q < LANE_KINDS; q++)
+    if (p->n_slots[q])
+      buf_printf(b, "  %s_ALIGN %s_m%d w%d[%d][%s_LANES];\n", top, top, c_bits(q), c_bits(q), p->n_slots[q], top);
+  buf_printf(b, "} %s_mem;\n", part->name);
+}
+
+void c_part(Buf *b, const CPlan *p, const char *top) {
+  const char *name = p->part->name, *in = mem_printf("%d%s%s", p->k->n_in, p->part->scattered ? "" : " * ", p->part->scattered ? "" : top);
+  tables(b, p, name);
+  part_memory(b, p, top);
+  print_steps(b, p, top, name);
+  buf_printf(b, "\nstatic void %s_run(%s_mem *m) {\n", name, name);
+  if (!has_slots(p)) {
+    for (int s = 0; s < p->n_steps; s++)
+      buf_printf(b, "  %s_step%d(m);\n", name, s);
+    buf_puts(b, "}\n");
+    return;
+  }
+  buf_printf(b, "  size_t left = m->groups;\n  m->groups = 1;\n  for (; left; left--, m->in += %s%s, m->out += %d * %s_LANES) {\n", in,
+             p->part->scattered ? "" : "_LANES", p->k->n_out, top);
+  for (int s = 0; s < p->n_steps; s++)
+    buf_printf(b, "    %s_step%d(m);\n", name, s);
+  buf_puts(b, "  }\n}\n");
 }

@@ -486,9 +486,10 @@ static void allocate(CPlan *p, const Lives *l) {
   }
 }
 
-CPlan *c_plan(const Kernel *k) {
+CPlan *c_plan(const Kernel *k, const CPart *part) {
   CPlan *p = mem_alloc(sizeof *p);
   p->k = k;
+  p->part = part;
   p->n = k->n;
   p->live = mem_array((size_t)k->n + 1, 1);
   p->in_sum = mem_array((size_t)k->n + 1, 1);
@@ -500,12 +501,16 @@ CPlan *c_plan(const Kernel *k) {
     kind[i] = (uint8_t)c_kind_of(k->v[i].lo, k->v[i].hi);
     if (k->v[i].op == HIR_IN)
       p->in_kind = widest(p->in_kind, kind[i]);
+    if (k->v[i].op == HIR_IN && part)
+      kind[i] = part->in_kind[k->v[i].imm];
   }
   for (int i = 0; i < hir_outs(k); i++)
     p->out_kind = widest(p->out_kind, kind[k->out[i]]);
-  for (int i = 0; i < k->n; i++)
+  for (int i = 0; i < k->n && !part; i++)
     if (k->v[i].op == HIR_IN)
       kind[i] = (uint8_t)p->in_kind;
+  if (part)
+    p->out_kind = part->out_kind;
   p->kind = kind;
   c_plan_sums(p);
   /* virtual values and rows: their memory is as wide as the sum's lanes */

@@ -2,11 +2,11 @@
  *
  * emit_folder.c - what makes the output folder a project of its own: Makefile, README.md, vendor scripts.
  */
-#include "emit.h"
+#include "emit_folder.h"
 #include "version.h"
 
 /* A file's name without its folders, for comments and Markdown: one line, no markup, the same wherever it was made. */
-static const char *file_name(const char *path) {
+const char *folder_file_name(const char *path) {
   char *s = mem_strdup(diag_text(path ? path_base(path) : "?"));
   for (char *c = s; *c; c++)
     if (strchr("|`$#*<>", *c))
@@ -14,12 +14,12 @@ static const char *file_name(const char *path) {
   return s;
 }
 
-static const char *format_text(Format f) {
+const char *folder_format(Format f) {
   return f.W ? mem_printf("%sfixed<%d,%d>", f.is_signed ? "" : "u", f.W, f.I) : "exact";
 }
 
 /* Text of the model inside a Markdown table. */
-static const char *cell(const char *text) {
+const char *folder_cell(const char *text) {
   char *s = mem_strdup(diag_text(text ? text : ""));
   for (char *c = s; *c; c++)
     if (*c == '|' || *c == '`' || *c == '<' || *c == '>')
@@ -30,10 +30,10 @@ static const char *cell(const char *text) {
 static void port_rows(Buf *b, const char *signal, const HirPort *p, int n) {
   for (int i = 0; i < n; i++) {
     int low = vhdl_port_bits(p, i);
-    buf_printf(b, "| `%s(%d downto %d)` | %s | ", signal, low + p[i].n * p[i].fmt.W - 1, low, cell(p[i].name));
+    buf_printf(b, "| `%s(%d downto %d)` | %s | ", signal, low + p[i].n * p[i].fmt.W - 1, low, folder_cell(p[i].name));
     for (int r = 0; r < p[i].rank; r++)
       buf_printf(b, "%s%lld", r ? "×" : "", (long long)p[i].dim[r]);
-    buf_printf(b, " | %d | `%s`%s |\n", p[i].n, format_text(p[i].fmt), hir_port_scale(&p[i]));
+    buf_printf(b, " | %d | `%s`%s |\n", p[i].n, folder_format(p[i].fmt), hir_port_scale(&p[i]));
   }
 }
 
@@ -50,7 +50,8 @@ static char *layers(const Kernel *k) {
   Buf b = {0};
   buf_puts(&b, "| layer | operators | elements | format |\n|---|---|---|---|\n");
   for (int i = 0; i < k->n_layers; i++)
-    buf_printf(&b, "| %s | %s | %d | `%s` |\n", cell(k->layer[i].name), cell(k->layer[i].op), k->layer[i].n, format_text(k->layer[i].fmt));
+    buf_printf(&b, "| %s | %s | %d | `%s` |\n", folder_cell(k->layer[i].name), folder_cell(k->layer[i].op), k->layer[i].n,
+               folder_format(k->layer[i].fmt));
   b.s[b.len - 1] = 0;
   return b.s;
 }
@@ -99,33 +100,57 @@ static char *hardware(const Kernel *k) {
   return b.s;
 }
 
-void emit_folder(const Design *d, Folder *f) {
-  const Kernel *k = d->k;
-  bool windows = k->n_state && k->steps > 1 && !k->each_step;
-  const char *pairs[] = {"TOP",       d->top,
-                         "VERSION",   NNGEN_VERSION,
-                         "MODEL",     file_name(d->o->model),
-                         "N",         mem_printf("%zu", tb_default_vectors(d->vec, k)),
-                         "N_ALL",     mem_printf("%zu", d->vec->n),
-                         "SOURCE",    file_name(d->vec->source),
-                         "CLOCK",     mem_printf("%g", d->o->clock_ns),
-                         "FAMILY",    d->o->family->name,
-                         "LATENCY",   mem_printf("%d", vhdl_latency(k)),
-                         "WHAT",      hardware(k),
-                         "RST",       k->n_state ? "; the initial state, channel 0 next" : "",
-                         "READY",     hir_interval_cycles(k) > 1 ? "| `in_ready` | out | 1 | a token can be taken |\n" : "",
-                         "SAMPLE",    k->n_state ? "token" : "sample",
-                         "DUE",       windows ? ", for the last token of a window" : "",
-                         "IN_BITS",   mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
-                         "OUT_BITS",  mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
-                         "PORTS",     ports(k),
-                         "LAYERS",    layers(k),
-                         "HLS",       d->o->target & TARGET_HLS ? hls_commands : "",
-                         "HLS_FILES", d->o->target & TARGET_HLS ? hls_files : "",
-                         NULL};
+void folder_texts(Folder *f, const char *const *pairs) {
   static const char *const files[][2] = {{"Makefile", "templates/text/Makefile"},      {"README.md", "templates/text/README.md"},
                                          {"vivado.tcl", "templates/text/vivado.tcl"},  {"quartus.tcl", "templates/text/quartus.tcl"},
                                          {"tb/synth.awk", "templates/text/synth.awk"}, {"tb/synth.sh", "templates/text/synth.sh"}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     template_render(folder_add(f, files[i][0]), files[i][1], pairs);
+}
+
+/* The part of README.md on the hardware, which is one way in one mode and another in the other. */
+static const char *hardware_part(const Design *d) {
+  const Kernel *k = d->k;
+  Buf b = {0};
+  bool windows = k->n_state && k->steps > 1 && !k->each_step;
+  const char *pairs[] = {"TOP",      d->top,
+                         "CLOCK",    mem_printf("%g", d->o->clock_ns),
+                         "LATENCY",  mem_printf("%d", vhdl_latency(k)),
+                         "WHAT",     hardware(k),
+                         "RST",      k->n_state ? "; the initial state, channel 0 next" : "",
+                         "READY",    hir_interval_cycles(k) > 1 ? "| `in_ready` | out | 1 | a token can be taken |\n" : "",
+                         "SAMPLE",   k->n_state ? "token" : "sample",
+                         "DUE",      windows ? ", for the last token of a window" : "",
+                         "IN_BITS",  mem_printf("%d", vhdl_port_bits(k->in_port, k->n_in_ports)),
+                         "OUT_BITS", mem_printf("%d", vhdl_port_bits(k->out_port, k->n_out_ports)),
+                         "PORTS",    ports(k),
+                         "LAYERS",   layers(k),
+                         NULL};
+  template_render(&b, "templates/text/hardware_parallel.md", pairs);
+  return b.s;
+}
+
+void emit_folder(const Design *d, Folder *f) {
+  const Kernel *k = d->k;
+  int in = vhdl_port_bits(k->in_port, k->n_in_ports), out = vhdl_port_bits(k->out_port, k->n_out_ports);
+  const char *pairs[] = {"TOP",        d->top,
+                         "VERSION",    NNGEN_VERSION,
+                         "MODEL",      folder_file_name(d->o->model),
+                         "N",          mem_printf("%zu", tb_default_vectors(d->vec, k)),
+                         "N_ALL",      mem_printf("%zu", d->vec->n),
+                         "SOURCE",     folder_file_name(d->vec->source),
+                         "CLOCK",      mem_printf("%g", d->o->clock_ns),
+                         "FAMILY",     d->o->family->name,
+                         "HARDWARE",   hardware_part(d),
+                         "AND_C",      ", and against the C model",
+                         "AND_C_TOO",  " and against the C model",
+                         "A_LINE",     "one packed word a line",
+                         "PORT_NAMES", "rst in_valid in_data out_valid out_data",
+                         "PNR_IN",     mem_printf("%d", in),
+                         "PNR_OUT",    mem_printf("%d", out),
+                         "PNR_PORTS",  mem_printf(".in_valid(x[%d]), .in_data(x[%d-1:0]), .out_valid(valid), .out_data(out)", in, in),
+                         "HLS",        d->o->target & TARGET_HLS ? hls_commands : "",
+                         "HLS_FILES",  d->o->target & TARGET_HLS ? hls_files : "",
+                         NULL};
+  folder_texts(f, pairs);
 }

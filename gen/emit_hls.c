@@ -256,7 +256,8 @@ void emit_hls(const Design *d, Folder *f) {
   Hls h = {.d = d, .k = d->k};
   const Kernel *k = d->k;
   const char *top = d->top;
-  vhdl_plan(&h.names, d);
+  const VhdlEntity named = {.name = top, .k = k, .g = d->g, .o = d->o};
+  vhdl_plan(&h.names, &named);
   hls_plan(&h, !strcmp(d->o->hls_mult, "tool"));
   Buf types = {0};
   port_types(&types, &h, "in", k->in_port, k->n_in_ports);

@@ -2,19 +2,13 @@
  *
  * emit_tb.c - tb/ of the output folder: VHDL bench, Verilator main, vectors. The expectations are the evaluator's, never the design's.
  */
-#include "emit.h"
+#include "emit_tb.h"
 #include "version.h"
 
-/* One packed word in hex, most significant digit first; ports follow one another upwards, element 0 lowest. */
-static void put_word(Buf *b, const HirPort *p, int n_ports, const int64_t *v, uint8_t *bit) {
-  int bits = vhdl_port_bits(p, n_ports), digits = (bits + 3) / 4, at = 0;
+/* The bits as hex digits, most significant first. */
+void tb_hex(Buf *b, const uint8_t *bit, int bits) {
+  int digits = (bits + 3) / 4, n = 0;
   char text[4096];
-  memset(bit, 0, (size_t)digits * 4);
-  for (int i = 0; i < n_ports; i++)
-    for (int e = 0; e < p[i].n; e++)
-      for (int j = 0; j < p[i].fmt.W; j++)
-        bit[at++] = (uint64_t)v[p[i].first + e] >> (j < 63 ? j : 63) & 1;
-  int n = 0;
   for (int d = digits - 1; d >= 0; d--) {
     text[n++] = "0123456789abcdef"[bit[4 * d] | bit[4 * d + 1] << 1 | bit[4 * d + 2] << 2 | bit[4 * d + 3] << 3];
     if (n == (int)sizeof text)
@@ -24,7 +18,21 @@ static void put_word(Buf *b, const HirPort *p, int n_ports, const int64_t *v, ui
   buf_puts(b, "\n");
 }
 
-static void vectors(Buf *b, const HirPort *p, int n_ports, int elements, size_t n, const int64_t *v) {
+void tb_element(uint8_t *bit, int64_t v, int width) {
+  for (int j = 0; j < width; j++)
+    bit[j] = (uint64_t)v >> (j < 63 ? j : 63) & 1;
+}
+
+/* One packed word: ports follow one another upwards, element 0 lowest. */
+static void put_word(Buf *b, const HirPort *p, int n_ports, const int64_t *v, uint8_t *bit) {
+  int at = 0;
+  for (int i = 0; i < n_ports; i++)
+    for (int e = 0; e < p[i].n; e++, at += p[i].fmt.W)
+      tb_element(bit + at, v[p[i].first + e], p[i].fmt.W);
+  tb_hex(b, bit, at);
+}
+
+void tb_vectors(Buf *b, const HirPort *p, int n_ports, int elements, size_t n, const int64_t *v) {
   int bits = vhdl_port_bits(p, n_ports);
   uint8_t *bit = mem_array((size_t)bits + 4, 1);
   buf_printf(b, "# nngen vectors N=%zu bits=%d elements=%d\n", n, bits, elements);
@@ -32,8 +40,7 @@ static void vectors(Buf *b, const HirPort *p, int n_ports, int elements, size_t 
     put_word(b, p, n_ports, v + i * (size_t)elements, bit);
 }
 
-/* A port's name inside a string literal of either language. */
-static const char *quotable(const char *name) {
+const char *tb_quotable(const char *name) {
   char *s = mem_strdup(diag_text(name ? name : "?"));
   for (char *c = s; *c; c++)
     if (*c == '"' || *c == '\\' || *c == '%' || *c == '?')
@@ -52,7 +59,7 @@ static char *vhdl_ports(const HirPort *p, int n) {
 static char *cpp_ports(const HirPort *p, int n) {
   Buf b = {0};
   for (int i = 0; i < n; i++)
-    buf_printf(&b, "    {\"%s\", %d, %d, %d, %d, %s},%s", quotable(p[i].name), vhdl_port_bits(p, i), p[i].n, p[i].fmt.W,
+    buf_printf(&b, "    {\"%s\", %d, %d, %d, %d, %s},%s", tb_quotable(p[i].name), vhdl_port_bits(p, i), p[i].n, p[i].fmt.W,
                p[i].fmt.W - p[i].fmt.I, p[i].fmt.is_signed ? "true" : "false", i + 1 < n ? "\n" : "");
   return b.s;
 }
@@ -71,13 +78,13 @@ static const char *number(int n) {
 
 void emit_tb(const Design *d, Folder *f) {
   const Kernel *k = d->k;
-  vectors(folder_add(f, "tb/vectors/in.hex"), k->in_port, k->n_in_ports, k->n_in, d->vec->n, d->vec->in);
-  vectors(folder_add(f, "tb/vectors/out.hex"), k->out_port, k->n_out_ports, k->n_out, d->vec->n_due, d->vec->out);
+  tb_vectors(folder_add(f, "tb/vectors/in.hex"), k->in_port, k->n_in_ports, k->n_in, d->vec->n, d->vec->in);
+  tb_vectors(folder_add(f, "tb/vectors/out.hex"), k->out_port, k->n_out_ports, k->n_out, d->vec->n_due, d->vec->out);
   if (!(d->o->target & TARGET_VHDL))
     return;
   Buf names = {0};
   for (int i = 0; i < k->n_out_ports; i++)
-    buf_printf(&names, "      when %d => return \"%s\";%s", i, quotable(k->out_port[i].name), i + 1 < k->n_out_ports ? "\n" : "");
+    buf_printf(&names, "      when %d => return \"%s\";%s", i, tb_quotable(k->out_port[i].name), i + 1 < k->n_out_ports ? "\n" : "");
   const char *pairs[] = {"TOP",
                          d->top,
                          "VERSION",
@@ -112,6 +119,8 @@ void emit_tb(const Design *d, Folder *f) {
                          cpp_ports(k->in_port, k->n_in_ports),
                          "CPP_OUT_PORTS",
                          cpp_ports(k->out_port, k->n_out_ports),
+                         "COMMON",
+                         template_text("templates/text/verilator_common.cpp"),
                          NULL};
   template_prefix(folder_add(f, mem_printf("tb/%s_tb_pkg.vhd", d->top)), "testbench/nn_tb_pkg.vhd", d->top);
   template_render(folder_add(f, mem_printf("tb/%s_tb.vhd", d->top)), "templates/text/tb.vhd", pairs);

@@ -11,15 +11,17 @@
 
 enum { COLUMNS = 110 };
 
-static void version_line(Buf *b, const Vhdl *x) {
-  const char *file = x->d->g ? x->d->g->file : x->d->o->model;
+const char vhdl_rule[] = "--------------------------------------------------------------------------------------------------------------\n";
+
+void vhdl_version(Buf *b, const Graph *g, const Options *o) {
+  const char *file = g ? g->file : o->model;
   buf_printf(b, "-- Made by nngen %s from %s", NNGEN_VERSION, file ? diag_text(path_base(file)) : "?");
-  if (x->d->g && x->d->g->sha256)
-    buf_printf(b, " (sha256 %.16s)", x->d->g->sha256);
+  if (g && g->sha256)
+    buf_printf(b, " (sha256 %.16s)", g->sha256);
   buf_puts(b, ". Do not edit: run nngen again.\n");
 }
 
-static const char *format_text(Format f) {
+const char *vhdl_format(Format f) {
   return f.W ? mem_printf("%s<%d,%d>", f.is_signed ? "fixed" : "ufixed", f.W, f.I) : "exact";
 }
 
@@ -36,18 +38,23 @@ static void header_ports(Buf *b, const char *signal, const HirPort *p, int n) {
   int low = 0;
   for (int i = 0; i < n; i++) {
     buf_printf(b, "--   %-8s %5d downto %-5d %s, %d", signal, low + p[i].n * p[i].fmt.W - 1, low, diag_text(p[i].name), p[i].n);
-    buf_printf(b, " x %s%s\n", format_text(p[i].fmt), hir_port_scale(&p[i]));
+    buf_printf(b, " x %s%s\n", vhdl_format(p[i].fmt), hir_port_scale(&p[i]));
     low += p[i].n * p[i].fmt.W;
   }
 }
 
-static void header(Buf *b, const Vhdl *x) {
+/* Of a part of a larger design: what happens to data. */
+static void header_part(Buf *b, const Vhdl *x) {
+  buf_printf(b,
+             "--\n-- While ce is 1, what is sampled with in_valid at a rising edge comes out with out_valid %d rising edges later; while "
+             "it is 0,\n"
+             "-- every register holds. rst (synchronous, active high, whatever ce is) clears the valid bits%s.\n--\n",
+             vhdl_latency(x->k), x->k->n_state ? " and sets the initial state" : "");
+}
+
+/* Of a whole network. */
+static void header_whole(Buf *b, const Vhdl *x) {
   const Kernel *k = x->k;
-  const char *rule = "--------------------------------------------------------------------------------------------------------------\n";
-  buf_puts(b, rule);
-  version_line(b, x);
-  if (k->n_state)
-    vhdl_state_header(b, x);
   buf_printf(b,
              k->n_state
                  ? "--\n-- Latency %d cycles%s: what is sampled with\n"
@@ -57,6 +64,20 @@ static void header(Buf *b, const Vhdl *x) {
              vhdl_latency(k));
   buf_puts(b, k->n_state ? "-- begins anew: no token under way, the initial state.\n--\n"
                          : "-- clears the valid bits only. There is no back pressure.\n--\n");
+}
+
+static void header(Buf *b, const Vhdl *x) {
+  const Kernel *k = x->k;
+  buf_puts(b, vhdl_rule);
+  vhdl_version(b, x->e->g, x->e->o);
+  if (x->e->part)
+    buf_puts(b, x->e->part);
+  if (k->n_state)
+    vhdl_state_header(b, x);
+  if (x->e->part)
+    header_part(b, x);
+  else
+    header_whole(b, x);
   buf_puts(b,
            "-- Elements are packed in ONNX order, element 0 lowest. <W,I>: W bits, I of them integer bits; value = integer * 2^(I-W).\n");
   header_ports(b, "in_data", k->in_port, k->n_in_ports);
@@ -65,9 +86,9 @@ static void header(Buf *b, const Vhdl *x) {
     buf_puts(b, "--\n-- Layers (name of the elements, node, operators, format):\n");
   for (int i = 0; i < k->n_layers; i++) {
     const HirLayer *l = &k->layer[i];
-    buf_printf(b, "--   %-16s %s (%s), %d x %s\n", x->layer_name[i], diag_text(l->name), diag_text(l->op), l->n, format_text(l->fmt));
+    buf_printf(b, "--   %-16s %s (%s), %d x %s\n", x->layer_name[i], diag_text(l->name), diag_text(l->op), l->n, vhdl_format(l->fmt));
   }
-  buf_puts(b, rule);
+  buf_puts(b, vhdl_rule);
 }
 
 /* ---- declarations ---- */
@@ -133,8 +154,24 @@ static void signals(Buf *b, const Vhdl *x) {
 
 /* ---- processes ---- */
 
-static void input_process(Buf *b, const Vhdl *x) {
-  buf_puts(b, "  p_s0_input : process (clk)\n  begin\n    if rising_edge(clk) then\n");
+/* Statements at a rising edge: `held` only with ce, where there is one. */
+static void at_edge(Buf *b, const Vhdl *x, const Buf *held) {
+  buf_puts(b, "    if rising_edge(clk) then\n");
+  if (!x->e->part) {
+    buf_write(b, held->s, held->len);
+    return;
+  }
+  buf_puts(b, "      if ce = '1' then\n");
+  for (const char *s = held->s, *end; s && *s; s = end) {
+    end = strchr(s, '\n') + 1;
+    buf_puts(b, *s == '\n' ? "" : "  ");
+    buf_write(b, s, (size_t)(end - s));
+  }
+  buf_puts(b, "      end if;\n");
+}
+
+static void input_process(Buf *to, const Vhdl *x) {
+  Buf body = {0}, *b = &body;
   for (int i = 0; i < x->k->n; i++) {
     const HirValue *v = &x->k->v[i];
     if (v->op != HIR_IN || hir_is_state(x->k, v) || !has_register(x, i, 0))
@@ -147,7 +184,9 @@ static void input_process(Buf *b, const Vhdl *x) {
     buf_printf(b, "      r0_%s <= %s(in_data(%d downto %d));\n", x->name[i], hir_signed(v) ? "signed" : "unsigned", low + hir_width(v) - 1,
                low);
   }
-  buf_puts(b, "    end if;\n  end process p_s0_input;\n\n");
+  buf_puts(to, "  p_s0_input : process (clk)\n  begin\n");
+  at_edge(to, x, &body);
+  buf_puts(to, "    end if;\n  end process p_s0_input;\n\n");
 }
 
 /* p_s<stage>_<layers in it>, as many as fit. */
@@ -182,16 +221,8 @@ static void outputs(Buf *b, const Vhdl *x) {
   }
 }
 
-static void stage_process(Buf *b, const Vhdl *x, int stage) {
+static void stage_statements(Buf *b, const Vhdl *x, int stage) {
   const Kernel *k = x->k;
-  const char *name = process_name(x, stage);
-  int n;
-  buf_printf(b, "  %s : process (clk)\n", name);
-  Decl *d = decls(x, stage, false, &n);
-  declare(b, x, "    variable ", "", d, n);
-  if (k->n_state)
-    vhdl_state_variables(b, x, stage);
-  buf_puts(b, "  begin\n    if rising_edge(clk) then\n");
   if (k->n_state)
     vhdl_state_read(b, x, stage);
   int layer = -1;
@@ -220,22 +251,38 @@ static void stage_process(Buf *b, const Vhdl *x, int stage) {
     vhdl_state_write(b, x, stage);
   if (stage == x->stages)
     outputs(b, x);
+}
+
+static void stage_process(Buf *b, const Vhdl *x, int stage) {
+  const char *name = process_name(x, stage);
+  int n;
+  Buf body = {0};
+  buf_printf(b, "  %s : process (clk)\n", name);
+  Decl *d = decls(x, stage, false, &n);
+  declare(b, x, "    variable ", "", d, n);
+  if (x->k->n_state)
+    vhdl_state_variables(b, x, stage);
+  buf_puts(b, "  begin\n");
+  stage_statements(&body, x, stage);
+  at_edge(b, x, &body);
+  if (x->k->n_state)
+    vhdl_state_reset(b, x, stage);
   buf_printf(b, "    end if;\n  end process %s;\n\n", name);
 }
 
 static void valid_process(Buf *b, const Vhdl *x) {
+  Buf body = {0};
+  buf_printf(&body, "      valid <= in_valid & valid(0 to %d);\n", x->stages - 1);
+  buf_puts(b, "  p_valid : process (clk)\n  begin\n");
+  at_edge(b, x, &body);
   buf_printf(b,
-             "  p_valid : process (clk)\n"
-             "  begin\n"
-             "    if rising_edge(clk) then\n"
-             "      valid <= in_valid & valid(0 to %d);\n"
              "      if rst = '1' then\n"
              "        valid <= (others => '0');\n"
              "      end if;\n"
              "    end if;\n"
              "  end process p_valid;\n\n"
              "  out_valid <= valid(%d);\n\n",
-             x->stages - 1, x->stages);
+             x->stages);
 }
 
 static bool uses_tables(const Vhdl *x) {
@@ -246,13 +293,15 @@ static bool uses_tables(const Vhdl *x) {
 }
 
 static void entity(Buf *b, const Vhdl *x) {
-  const char *top = x->d->top;
+  const char *top = x->e->name;
   header(b, x);
   buf_puts(b, "library ieee;\n  use ieee.std_logic_1164.all;\n  use ieee.numeric_std.all;\n");
   if (uses_tables(x))
     buf_printf(b, "\nlibrary work;\n  use work.%s_tables.all;\n", top);
   buf_printf(b, "\nentity %s is\n  port (\n    clk       : in  std_logic;\n    rst       : in  std_logic;\n", top);
-  if (x->k->n_state)
+  if (x->e->part)
+    buf_puts(b, "    ce        : in  std_logic;\n");
+  else if (x->k->n_state)
     vhdl_state_ports(b, x);
   buf_printf(b, "    in_valid  : in  std_logic;\n    in_data   : in  std_logic_vector(%d downto 0);\n",
              vhdl_port_bits(x->k->in_port, x->k->n_in_ports) - 1);
@@ -263,7 +312,7 @@ static void entity(Buf *b, const Vhdl *x) {
     vhdl_state_signals(b, x);
   signals(b, x);
   buf_puts(b, "\nbegin\n\n");
-  if (x->k->n_state)
+  if (x->k->n_state && !x->e->part)
     vhdl_state_control(b, x);
   else
     valid_process(b, x);
@@ -301,23 +350,27 @@ static void tables(Buf *b, const Vhdl *x) {
   for (int i = 0; i < x->k->n; i++)
     if (x->live[i] && x->k->v[i].op == HIR_LUT)
       used[x->k->v[i].imm] = 1;
-  version_line(b, x);
-  buf_printf(b, "-- Activation tables of %s, one word an address.\n\n", x->d->top);
-  buf_printf(b, "library ieee;\n  use ieee.std_logic_1164.all;\n  use ieee.numeric_std.all;\n\npackage %s_tables is\n\n", x->d->top);
+  vhdl_version(b, x->e->g, x->e->o);
+  buf_printf(b, "-- %s of %s, one word an address.\n\n", x->e->part ? "Tables" : "Activation tables", x->e->name);
+  buf_printf(b, "library ieee;\n  use ieee.std_logic_1164.all;\n  use ieee.numeric_std.all;\n\npackage %s_tables is\n\n", x->e->name);
   for (int t = 0; t < x->k->n_tables; t++)
     if (used[t])
       table(b, &x->k->table[t], x->table_name[t]);
-  buf_printf(b, "end package %s_tables;\n", x->d->top);
+  buf_printf(b, "end package %s_tables;\n", x->e->name);
+}
+
+void vhdl_entity(const VhdlEntity *e, Folder *f, Buf *order) {
+  Vhdl x;
+  vhdl_plan(&x, e);
+  if (uses_tables(&x)) {
+    tables(folder_add(f, mem_printf("vhdl/%s_tables.vhd", e->name)), &x);
+    buf_printf(order, "%s_tables.vhd\n", e->name);
+  }
+  entity(folder_add(f, mem_printf("vhdl/%s.vhd", e->name)), &x);
+  buf_printf(order, "%s.vhd\n", e->name);
 }
 
 void emit_vhdl(const Design *d, Folder *f) {
-  Vhdl x;
-  vhdl_plan(&x, d);
-  Buf *order = folder_add(f, "vhdl/files.txt");
-  if (uses_tables(&x)) {
-    tables(folder_add(f, mem_printf("vhdl/%s_tables.vhd", d->top)), &x);
-    buf_printf(order, "%s_tables.vhd\n", d->top);
-  }
-  entity(folder_add(f, mem_printf("vhdl/%s.vhd", d->top)), &x);
-  buf_printf(order, "%s.vhd\n", d->top);
+  const VhdlEntity e = {.name = d->top, .k = d->k, .g = d->g, .o = d->o};
+  vhdl_entity(&e, f, folder_add(f, "vhdl/files.txt"));
 }

@@ -10,8 +10,27 @@
 
 #include "emit.h"
 
+/* One entity with a kernel in it, and its package of tables. */
 typedef struct {
-  const Design *d;
+  const char *name;
+  const Kernel *k;
+  const Graph *g; /* NULL: the design came from a .hir file */
+  const Options *o;
+  const char *part; /* NULL: the whole network. Else a part of a larger design: the comment lines that say which. Input ce holds every
+                     * register while it is 0; a state is kept until the next reset, and a token may come in every cycle */
+} VhdlEntity;
+
+/* vhdl/NAME.vhd and vhdl/NAME_tables.vhd; appends their names to the compile order. */
+void vhdl_entity(const VhdlEntity *e, Folder *f, Buf *order);
+/* "-- Made by nngen ..." */
+void vhdl_version(Buf *b, const Graph *g, const Options *o);
+/* "fixed<16,6>" */
+const char *vhdl_format(Format f);
+/* A line of dashes. */
+extern const char vhdl_rule[];
+
+typedef struct {
+  const VhdlEntity *e;
   const Kernel *k;
   int stages; /* the last stage, whose registers are the outputs */
   uint8_t *live;
@@ -35,7 +54,7 @@ static inline bool vhdl_is_const(const Vhdl *x, int i) {
 }
 
 /* emit_vhdl_plan.c: which values are variables, in which stage, for how long they are carried, and what they are called. */
-void vhdl_plan(Vhdl *x, const Design *d);
+void vhdl_plan(Vhdl *x, const VhdlEntity *e);
 VhdlRef vhdl_ref(const Vhdl *x, int value);
 /* Whether value i is a shift or slice, and of what. */
 bool vhdl_wire(const Vhdl *x, int i, VhdlRef *r);
@@ -44,8 +63,8 @@ static inline bool vhdl_carried(const Vhdl *x, int i) {
 }
 
 /* emit_vhdl_state.c: the parts of a recurrent kernel. The stages that read and write the state; what goes into the header, the port list,
- * the declarations; processes and assignments that make `valid` and out_valid; of a stage's process, the declarations, what comes first and
- * what comes last. */
+ * the declarations; processes and assignments that make `valid` and out_valid (of a whole network); of a stage's process, the declarations,
+ * what comes first and what comes last, and its reset. */
 int vhdl_read_stage(const Vhdl *x);
 int vhdl_write_stage(const Vhdl *x);
 void vhdl_state_header(Buf *b, const Vhdl *x);
@@ -55,6 +74,7 @@ void vhdl_state_control(Buf *b, const Vhdl *x);
 void vhdl_state_variables(Buf *b, const Vhdl *x, int stage);
 void vhdl_state_read(Buf *b, const Vhdl *x, int stage);
 void vhdl_state_write(Buf *b, const Vhdl *x, int stage);
+void vhdl_state_reset(Buf *b, const Vhdl *x, int stage);
 
 /* emit_vhdl_expr.c: expressions. Arithmetic is modulo 2^width, which is exact because the result's interval is proved. */
 

@@ -220,10 +220,10 @@ static void plan_tables(Vhdl *x) {
   }
 }
 
-void vhdl_plan(Vhdl *x, const Design *d) {
-  const Kernel *k = d->k;
+void vhdl_plan(Vhdl *x, const VhdlEntity *e) {
+  const Kernel *k = e->k;
   size_t n = (size_t)k->n + 1;
-  *x = (Vhdl){.d = d, .k = k, .stages = vhdl_latency(k) - 1};
+  *x = (Vhdl){.e = e, .k = k, .stages = vhdl_latency(k) - 1};
   x->live = mem_array(n, 1);
   for (int i = 0; i < hir_outs(k); i++)
     x->live[k->out[i]] = 1;

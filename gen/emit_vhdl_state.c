@@ -43,6 +43,11 @@ void vhdl_state_ports(Buf *b, const Vhdl *x) {
 void vhdl_state_header(Buf *b, const Vhdl *x) {
   const Kernel *k = x->k;
   int interval = hir_interval_cycles(k);
+  if (x->e->part) {
+    buf_printf(b, "-- Stage %d reads and writes the state (%d bits), which is kept until the next reset.\n", vhdl_read_stage(x),
+               hir_state_bits(k));
+    return;
+  }
   buf_printf(b, "--\n-- Recurrent: in_data is one token (time step). ");
   if (k->channels > 1)
     buf_printf(b, "%d channels take turns, a token each, channel 0 first after a reset.\n", k->channels);
@@ -80,6 +85,11 @@ void vhdl_state_signals(Buf *b, const Vhdl *x) {
     }
   bool zero = strspn(text, "0") == (size_t)bits;
   buf_printf(&init, zero ? "(others => '0')" : "\"%s\"", text);
+  if (x->e->part) {
+    buf_printf(b, "  signal state : std_logic_vector(%d downto 0);\n", bits - 1);
+    buf_printf(b, "  constant C_INITIAL : std_logic_vector(%d downto 0) := %s;\n\n", bits - 1, init.s);
+    return;
+  }
   buf_puts(b, "  -- Beside the data: its channel, whether the state is the initial one, whether outputs count.\n");
   if (k->channels > 1) {
     buf_printf(b, "  type t_channels is array (0 to %d) of natural range 0 to %d;\n", vhdl_write_stage(x) - 1, k->channels - 1);
@@ -182,7 +192,8 @@ void vhdl_state_read(Buf *b, const Vhdl *x, int stage) {
     return;
   buf_puts(b, "      -- the state that the channel's last token left\n");
   buf_printf(b, "      state_read := state%s;\n", k->channels > 1 ? mem_printf("(channel(%d))", stage - 1) : "");
-  buf_printf(b, "      if first(%d) = '1' then\n        state_read := C_INITIAL;\n      end if;\n", stage - 1);
+  if (!x->e->part)
+    buf_printf(b, "      if first(%d) = '1' then\n        state_read := C_INITIAL;\n      end if;\n", stage - 1);
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
     if (!hir_is_state(k, v) || !x->live[i] || vhdl_is_const(x, i))
@@ -207,4 +218,10 @@ void vhdl_state_write(Buf *b, const Vhdl *x, int stage) {
   }
   buf_printf(b, "      if valid(%d) = '1' then\n        state%s <= state_write;\n      end if;\n", stage - 1,
              k->channels > 1 ? mem_printf("(channel(%d))", stage - 1) : "");
+}
+
+/* Of a part: without a word a channel in memory, the reset itself can set the state, and nothing stands before the adders. */
+void vhdl_state_reset(Buf *b, const Vhdl *x, int stage) {
+  if (x->e->part && stage == vhdl_write_stage(x))
+    buf_puts(b, "      if rst = '1' then\n        state <= C_INITIAL;\n      end if;\n");
 }

@@ -11,6 +11,8 @@
 #include "report.h"
 #include "report_html.h"
 #include "search.h"
+#include "stream_build.h"
+#include "stream_report.h"
 #include "lower.h"
 #include "verify.h"
 #include "vectors.h"
@@ -45,11 +47,15 @@ static void done(const Options *o, const char *pass, const Graph *g, const Kerne
   pass_started = now_s();
 }
 
+/* --mode=auto: streams when asked for, or when one kernel would be too large. */
+static bool wants_streams(const Graph *g, const Options *o) {
+  enum { MOST_PRODUCTS = 100000 };
+  if (strcmp(o->mode, "auto"))
+    return !strcmp(o->mode, "stream");
+  return o->reuse > 1 || o->target_ii || o->bram || graph_products(g, o->prune) > MOST_PRODUCTS;
+}
+
 static void refuse_what_is_missing(const Options *o) {
-  if (!strcmp(o->mode, "stream"))
-    diag_error(EXIT_UNSUPPORTED, NULL, "--mode=stream is not supported in this version; use --mode=parallel");
-  if (o->reuse > 1)
-    diag_error(EXIT_UNSUPPORTED, NULL, "--reuse above 1 is not supported in this version; every product has its own hardware");
   if (o->target_loss >= 0 && (strcmp(o->recurrent, "unrolled") || o->n_states))
     diag_error(EXIT_UNSUPPORTED, NULL,
                "--target-loss of a network with a state is not supported in this version; it searches with --recurrent=unrolled");
@@ -70,7 +76,7 @@ static void refuse_form(const Kernel *k, const Options *o) {
 }
 
 /* ONNX file to float graph with static shapes. */
-static Graph *front_end(const Options *o) {
+static Graph *front_end(Options *o) {
   Graph *g = onnx_read(o->model, o->n_dims, o->dims);
   done(o, "read", g, NULL);
   pass_check_ops(g);
@@ -97,7 +103,8 @@ static Graph *front_end(const Options *o) {
     pass_unroll(g);
   else
     pass_step(g, !strcmp(o->recurrent, "stateful"));
-  if (!o->info)
+  o->streams = wants_streams(g, o);
+  if (!o->info && !o->streams)
     pass_check_size(g, o->prune);
   done(o, "unroll", g, NULL);
   return g;
@@ -114,11 +121,7 @@ static void refuse_for_quantised(const Graph *g, const Options *o) {
     }
 }
 
-/* Float graph to integers, proved widths. */
-static Kernel *middle(Graph *g, const Options *o, const Samples *s, const SearchResult **found) {
-  Config *config = config_read(o->config);
-  refuse_for_quantised(g, o);
-  stop_on_errors();
+static void prune(Graph *g, const Options *o, const Samples *s) {
   if (o->prune >= 0)
     pass_prune(g, o->prune);
   if (o->prune_share > 0 || o->prune_of)
@@ -126,6 +129,34 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   if (o->merge >= 0)
     pass_merge(g, o->merge);
   done(o, "prune", g, NULL);
+}
+
+/* Float graph to units joined by streams. */
+static Stream *middle_streams(Graph *g, const Options *o, const Samples *s) {
+  Config *config = config_read(o->config);
+  refuse_for_quantised(g, o);
+  stop_on_errors();
+  prune(g, o, s);
+  quant_assign(g, o, config, s);
+  config_warn_unused(config);
+  stop_on_errors();
+  Stream *st = stream_lower(g, o, config);
+  stop_on_errors();
+  done(o, "lower", g, NULL);
+  stream_depths(st);
+  stop_on_errors();
+  if (o->dump && !strcmp(o->dump, "stream"))
+    stream_print(st, stdout);
+  done(o, "stream", NULL, NULL);
+  return st;
+}
+
+/* Float graph to integers, proved widths. */
+static Kernel *middle(Graph *g, const Options *o, const Samples *s, const SearchResult **found) {
+  Config *config = config_read(o->config);
+  refuse_for_quantised(g, o);
+  stop_on_errors();
+  prune(g, o, s);
   quant_assign(g, o, config, s);
   config_warn_unused(config);
   if (o->target_loss < 0 && o->compensated) {
@@ -172,16 +203,32 @@ static Kernel *back(Kernel *k, const Options *o) {
   return k;
 }
 
+static void emit_kernel(const Design *d, Folder *f) {
+  emit_c(d, f);
+  if (d->o->target & TARGET_VHDL)
+    emit_vhdl(d, f);
+  if (d->o->target & TARGET_HLS)
+    emit_hls(d, f);
+  emit_tb(d, f);
+  emit_folder(d, f);
+}
+
+static void emit_streams(const Design *d, Folder *f) {
+  const StreamDesign s = {d->top, d->stream, d->g, d->o, d->vec};
+  emit_stream_c(&s, f);
+  if (d->o->target & TARGET_VHDL)
+    emit_stream_vhdl(&s, f);
+  emit_stream_tb(&s, f);
+  emit_stream_folder(&s, f);
+}
+
 static void emit(const Design *d, const Samples *s, const Comparison *c) {
   const Options *o = d->o;
   Folder folder = {0};
-  emit_c(d, &folder);
-  if (o->target & TARGET_VHDL)
-    emit_vhdl(d, &folder);
-  if (o->target & TARGET_HLS)
-    emit_hls(d, &folder);
-  emit_tb(d, &folder);
-  emit_folder(d, &folder);
+  if (d->stream)
+    emit_streams(d, &folder);
+  else
+    emit_kernel(d, &folder);
   report_html(d, s, c, &folder);
   done(o, "emit", NULL, NULL);
   report_json(folder_add(&folder, "report.json"), d, s, c, n_times, times);
@@ -222,21 +269,29 @@ int main(int argc, char **argv) {
       return 0;
     }
     d.g = g;
-    Kernel *lowered = middle(g, &o, samples, &d.search);
-    d.k = back(lowered, &o);
     int64_t *raw = mem_array(samples->n * (size_t)samples->n_in + 1, sizeof *raw);
-    comparison = compare_run(g, lowered, &o, samples, raw);
+    Kernel *lowered;
+    if (o.streams) {
+      d.stream = middle_streams(g, &o, samples);
+      d.k = lowered = stream_layers(d.stream);
+      comparison = compare_stream(g, d.stream, lowered, &o, samples, raw);
+    } else {
+      lowered = middle(g, &o, samples, &d.search);
+      d.k = back(lowered, &o);
+      comparison = compare_run(g, lowered, &o, samples, raw);
+    }
     compare_labels(d.k, &o, samples, comparison);
     compare_warn(g, lowered, comparison, samples);
     compare_limit(&o, comparison);
     done(&o, "compare", g, NULL);
-    vectors = vectors_from(d.k, samples, raw, comparison->out, o.random_vectors);
+    vectors = o.streams ? vectors_stream(d.stream, d.k, samples, raw, comparison->out, o.random_vectors)
+                        : vectors_from(d.k, samples, raw, comparison->out, o.random_vectors);
     if (o.verbose || o.verify)
       compare_print(lowered, comparison, stdout);
   }
   d.vec = &vectors;
   done(&o, "vectors", NULL, NULL);
-  d.cost = hir_costs(d.k);
+  d.cost = d.stream ? stream_costs(d.stream) : hir_costs(d.k);
   emit(&d, samples, comparison);
   if (o.verify)
     verify(&d);

@@ -271,6 +271,8 @@ void pass_check_static(Graph *g);
  */
 enum { MAX_OPERATIONS = 1000000 };
 #define CHECK_SIZE_ADVICE "use a smaller input or fewer channels, --prune=T, or fewer bits in --q"
+/* Products with weights that are not zero, an adder or more each in parallel mode. */
+int64_t graph_products(const Graph *g, double prune);
 /* After pass_dead: refuses (EXIT_UNSUPPORTED) what is sure to pass that limit, before time and memory go into it. prune: of --prune, or
  * negative. */
 void pass_check_size(const Graph *g, double prune);

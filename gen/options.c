@@ -112,6 +112,14 @@ static void set_state(Parse *p, const char *a) {
 static void set_reuse(Parse *p, const char *a) {
   p->o.reuse = (int)whole(p, a, 1, 1 << 24);
 }
+
+static void set_target_ii(Parse *p, const char *a) {
+  p->o.target_ii = whole(p, a, 1, (int64_t)1 << 31);
+}
+
+static void set_bram(Parse *p, const char *a) {
+  p->o.bram = (int)whole(p, a, 1, 1 << 24);
+}
 static void set_channels(Parse *p, const char *a) {
   p->o.channels = (int)whole(p, a, 1, 1 << 16);
 }
@@ -367,7 +375,6 @@ Options options_parse(int argc, char **argv, bool *done) {
                    .overflow = OVERFLOW_SAT,
                    .mode = "auto",
                    .recurrent = "unrolled",
-                   .reuse = 1,
                    .channels = 1,
                    .clock_ns = 5,
                    .prune = -1,

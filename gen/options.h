@@ -26,7 +26,10 @@ typedef struct {
   const char *recurrent; /* unrolled, iterative, stateful */
   int n_states;
   StatePair *states;
-  int reuse, channels;
+  int reuse, channels; /* reuse 0: not given */
+  int64_t target_ii;   /* 0: not given */
+  int bram;            /* 0: no budget */
+  bool streams;        /* of --mode, as decided by the size (main.c) */
   double clock_ns;
   double prune, merge;      /* < 0: off */
   double prune_share;       /* --prune=P%: of each layer's weights; 0: off */

@@ -108,13 +108,19 @@ static int64_t products(const Node *n, double prune) {
   return (int64_t)((double)used * (double)tensor_count(n->out[0]) * (double)depth / (double)count);
 }
 
+int64_t graph_products(const Graph *g, double prune) {
+  int64_t sum = 0;
+  for (int i = 0; i < g->n_nodes; i++)
+    sum += products(g->node[i], prune);
+  return sum;
+}
+
 void pass_check_size(const Graph *g, double prune) {
-  int64_t sum = 0, elements = 0;
+  int64_t sum = graph_products(g, prune), elements = 0;
   for (int i = 0; i < g->n_in; i++)
     elements += tensor_count(g->in[i]);
   for (int i = 0; i < g->n_nodes; i++) {
     const Node *n = g->node[i];
-    sum += products(n, prune);
     if (op_info[n->op].kind != KIND_MOVE && n->out[0])
       elements += tensor_count(n->out[0]);
   }

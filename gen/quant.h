@@ -14,6 +14,7 @@ typedef struct {
   Round round;
   Overflow overflow;
   int table_bits; /* 0: default */
+  int reuse;      /* 0: of the command line */
 } LayerConfig;
 
 typedef struct Config Config;

@@ -41,7 +41,7 @@ foreach name [split [string trim [read $list]] "\n"] {
 }
 close $list
 # the buses are wider than any package: only the clock is a real pin
-foreach port {rst in_valid in_data out_valid out_data} {
+foreach port {@PORT_NAMES@} {
   set_instance_assignment -name VIRTUAL_PIN ON -to $port
   set_instance_assignment -name VIRTUAL_PIN ON -to "${port}\[*\]"
 }

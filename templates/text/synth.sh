@@ -36,16 +36,16 @@ luts=$(count lut)
 place_and_route() { # nextpnr and its options
   cat >build/pnr.v <<END
 module ${top}_pnr(input clk, input rst, input si, output so);
-  reg [@IN_BITS@:0] x;
-  reg [@OUT_BITS@-1:0] y;
-  wire [@OUT_BITS@-1:0] out;
+  reg [@PNR_IN@:0] x;
+  reg [@PNR_OUT@-1:0] y;
+  wire [@PNR_OUT@-1:0] out;
   wire valid;
-  $top dut(.clk(clk), .rst(rst), .in_valid(x[@IN_BITS@]), .in_data(x[@IN_BITS@-1:0]), .out_valid(valid), .out_data(out));
+  $top dut(.clk(clk), .rst(rst), @PNR_PORTS@);
   always @(posedge clk) begin
     x <= {x, si};
     y <= valid ? out : y << 1;
   end
-  assign so = y[@OUT_BITS@-1];
+  assign so = y[@PNR_OUT@-1];
 endmodule
 END
   "$YOSYS" -p "read_verilog build/$top.v build/pnr.v; $pass -top ${top}_pnr -json build/pnr.json" >build/pnr_synth.log 2>&1 || return 1

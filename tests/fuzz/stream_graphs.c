@@ -59,21 +59,22 @@ static Unit *new_unit(Stream *s, UnitKind kind, Edge *a, Edge *b) {
   return s->unit[s->n_units++] = u;
 }
 
-/* Which steps give beats: `beats` of them, behind one another or with gaps, all of the present position or all of the last. */
+/* Which tokens give beats: `beats` of the position's own, one behind the other or with gaps, or of those after it. */
 static void choose_emits(Unit *u, int beats) {
   Front *f = &u->front;
   f->steps = beats + (from(0, 1) ? 0 : from(1, 6));
   bool late = from(0, 1);
-  u->emits = mem_array((size_t)f->steps, 1);
-  int left = beats;
+  uint8_t *gives = mem_array((size_t)f->steps, 1);
+  int left = beats, end = 0;
   for (int i = 0; i < f->steps; i++)
     if (left && (f->steps - i == left || from(0, 1))) {
-      u->emits[i] = late ? 2 : 1;
+      gives[i] = 1;
       left--;
-      f->flush = late ? i + 1 : 0;
+      end = i + 1;
     }
-  if (!late)
-    f->flush = from(0, 2) ? 0 : from(0, f->steps);
+  u->emits = late ? mem_array((size_t)f->steps, 1) : gives;
+  u->late = late ? gives : NULL;
+  f->flush = late ? end : from(0, 2) ? 0 : from(0, f->steps + 2);
 }
 
 static Edge *add_window(Stream *s, Edge *in, bool same_shape) {
@@ -211,9 +212,14 @@ static void write_unit(FILE *o, const Stream *s, const Unit *u, int number) {
   } else {
     write_front(o, u, number_of(s, u->in[0]));
   }
-  fprintf(o, "      u_kernel : entity work.kernel_stub\n        generic map (%d, %d, (", vhdl_latency(u->k), bits(steps - 1));
+  int flush = u->kind == UNIT_MAP ? 0 : u->front.flush;
+  fprintf(o, "      u_kernel : entity work.kernel_stub\n        generic map (%d, %d, %d, (", vhdl_latency(u->k), bits(steps - 1), flush);
   for (int i = 0; i < steps; i++)
-    fprintf(o, "%s%d => %d", i ? ", " : "", i, u->emits ? u->emits[i] : 1);
+    fprintf(o, "%d => %d, ", i, u->emits ? u->emits[i] : 1);
+  fprintf(o, "%d => 0), (", steps);
+  for (int i = 0; i < flush; i++)
+    fprintf(o, "%d => %d, ", i, u->late ? u->late[i] : 0);
+  fprintf(o, "%d => 0", flush);
   fprintf(o, "))\n        port map (clk, rst, ce, valid, step, live, last, beat);\n");
   fprintf(o, "      ce <= not beat or gives(%d);\n      gives(%d) <= beat and ready(%d);\n      ready(%d) <= ", number, number, number,
           number);

@@ -252,21 +252,19 @@ static unsigned expected_word(const Case *c, int position, int step, int number)
 
 /* The tokens in their order, whenever they come. */
 typedef struct {
-  int position, step; /* of the next token; step of a flush while `flushing` */
-  bool flushing, was_live;
+  int position, step; /* of the next token of a position */
+  int idle;           /* idle tokens since the last one */
+  bool ended;         /* the token before was a position's last */
 } Order;
 
 /* NULL, or what is wrong with it. */
 static const char *check_order(Order *s, const Case *c, int step, int live, int last, const char *data) {
   const Front *f = &c->f;
-  if (!live && s->step == 0 && !s->flushing) {
-    if (f->flush == 0 || !s->was_live)
-      return "a flush that nobody needs";
-    s->flushing = true;
-  }
-  if (live != !s->flushing || step != s->step || (c->kind != FIFO && last != (s->was_live || s->flushing)))
-    return mem_printf("step %d, live %d, last %d instead of %d, %d, %d", step, live, last, s->step, !s->flushing,
-                      s->was_live || s->flushing);
+  if (!live && (s->step || !s->position || s->idle++ == f->flush))
+    return "an idle token that nobody needs";
+  if (step != (live ? s->step : 0) || (c->kind != FIFO && last != s->ended))
+    return mem_printf("step %d, live %d, last %d instead of step %d, last %d", step, live, last, live ? s->step : 0, s->ended);
+  s->ended = false;
   if (live) {
     for (int i = 0; i < c->words; i++) {
       char digits[5] = {0};
@@ -276,11 +274,10 @@ static const char *check_order(Order *s, const Case *c, int step, int live, int 
         return mem_printf("position %d, step %d, word %d is %s instead of %04X", s->position, step, i, digits, want);
     }
   }
-  if (++s->step == (live ? f->steps : f->flush)) {
-    s->step = 0;
-    s->flushing = false;
-    s->was_live = live;
-    s->position += live;
+  if (live && ++s->step == f->steps) {
+    s->step = s->idle = 0;
+    s->ended = true;
+    s->position++;
   }
   return NULL;
 }
@@ -359,8 +356,8 @@ static const char *check_log(const Case *c, FILE *log, bool stalls, uint32_t see
   int positions = FRAMES * c->f.out_rows * c->f.out_cols;
   if (beat < c->beats || order.position != positions || order.step)
     return mem_printf("%d of %d beats, %d of %d positions", beat, c->beats, order.position, positions);
-  if (c->f.flush && order.was_live)
-    return "no flush at the end";
+  if (order.idle != c->f.flush && c->kind != FIFO)
+    return "too few idle tokens at the end";
   return NULL;
 }
 

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * emit_c_product.c - sums of products in the C model of a streaming design.
+ *
+ * 16-bit operands and weights are multiplied two at a time and added up in 32 bits. Where a whole sum is not proved to fit, it is cut into
+ * partial ones that are, from the actual weights, and these are added up in 64 bits. Wider integers are multiplied in 64 bits.
+ */
+#include "emit_c_stream.h"
+
+static int padded(const Taps *t) {
+  return t->channels == 1 ? 1 : (t->channels + 1) / 2;
+}
+
+/* Pairs of operands in the order of the panel, without those whose weights are all 0. */
+static void make_pairs(CUnit *u) {
+  const Taps *t = &u->u->taps;
+  int per_col = padded(t); /* words */
+  bool single = t->channels == 1, dense = t->col_dilation == 1 || t->kernel_cols == 1;
+  u->panel_rows = (t->out_rows - 1) * t->row_step + (t->kernel_rows - 1) * t->row_dilation + 1;
+  u->panel_cols = (t->out_cols - 1) * t->col_step + (t->kernel_cols - 1) * t->col_dilation + 1;
+  u->step = single ? 2 : 1;
+  int pitch = u->panel_cols * per_col;
+  u->row_words = pitch * t->row_step, u->col_words = per_col * t->col_step;
+  u->pair = mem_array((size_t)t->kernel_rows * (size_t)t->kernel_cols * (size_t)per_col + 1, sizeof *u->pair);
+  for (int ky = 0; ky < t->kernel_rows; ky++)
+    for (int kx = 0; kx < t->kernel_cols; kx += single && dense ? 2 : 1)
+      for (int c = 0; c < t->channels; c += 2) {
+        int first = (ky * t->kernel_cols + kx) * t->channels + c;
+        bool both = single ? dense && kx + 1 < t->kernel_cols : c + 1 < t->channels;
+        CPair p = {ky * t->row_dilation * pitch + kx * t->col_dilation * per_col + c / 2, {first, both ? first + 1 : -1}};
+        bool used = false;
+        for (int r = 0; r < u->u->m && !used; r++) {
+          const int32_t *w = u->u->w + (size_t)r * (size_t)u->u->n;
+          used = w[first] || (both && w[first + 1]);
+        }
+        if (used)
+          u->pair[u->n_pairs++] = p;
+      }
+}
+
+/* Cuts the pairs so that no channel's partial sum can leave 32 bits. */
+static void make_parts(CUnit *u) {
+  int m = u->u->m;
+  i128 *lo = mem_array((size_t)m, sizeof *lo), *hi = mem_array((size_t)m, sizeof *hi);
+  u->part = mem_array((size_t)u->n_pairs + 2, sizeof *u->part);
+  u->n_parts = 1;
+  for (int i = 0; i < u->n_pairs && u->sum_kind == 2; i++) {
+    bool fits = true;
+    for (int pass = 0; pass < 2; pass++) { /* with the others, or as the first of a new part */
+      for (int r = 0; r < m; r++)
+        for (int j = 0; j < 2; j++) {
+          i128 l = 0, h = 0;
+          if (u->pair[i].operand[j] >= 0)
+            stream_sum_range(u->u, r, u->pair[i].operand[j], 1, &l, &h);
+          lo[r] += l, hi[r] += h;
+          fits &= lo[r] >= INT32_MIN && hi[r] <= INT32_MAX;
+        }
+      if (fits || pass)
+        break;
+      u->part[u->n_parts++] = i;
+      memset(lo, 0, (size_t)m * sizeof *lo);
+      memset(hi, 0, (size_t)m * sizeof *hi);
+    }
+  }
+  u->part[u->n_parts] = u->n_pairs;
+}
+
+void c_plan_product(CUnit *u, int in_kind) {
+  const Unit *q = u->u;
+  int32_t least = 0, most = 0;
+  for (int i = 0; i < q->m * q->n; i++) {
+    least = q->w[i] < least ? q->w[i] : least;
+    most = q->w[i] > most ? q->w[i] : most;
+  }
+  u->weight_bits = least >= INT8_MIN && most <= INT8_MAX ? 8 : least >= INT16_MIN && most <= INT16_MAX ? 16 : 32;
+  u->sum_kind = 1;
+  for (int i = 0; i < u->k->n; i++)
+    if (u->k->v[i].op == HIR_IN && c_kind_of(u->k->v[i].lo, u->k->v[i].hi) > 1)
+      u->sum_kind = 2;
+  u->paired = in_kind == 0 && u->weight_bits <= 16 && q->taps.pad >= INT16_MIN && q->taps.pad <= INT16_MAX;
+  if (!u->paired) {
+    u->sum_kind = 2, u->weight_bits = 32;
+    return;
+  }
+  make_pairs(u);
+  make_parts(u);
+}
+
+/* ---- text ---- */
+
+static void list_number(Buf *b, int at, const char *text) {
+  buf_printf(b, "%s%s,", at % 24 ? " " : "\n  ", text);
+}
+
+static void bias_table(Buf *b, const CUnit *u) {
+  buf_printf(b, "static const int%d_t %s_bias[] = {", u->sum_kind == 1 ? 32 : 64, u->name);
+  for (int r = 0; r < u->u->m; r++) {
+    buf_puts(b, r % 16 ? " " : "\n  ");
+    c_number(b, u->sum_kind, u->u->bias[r]);
+    buf_puts(b, ",");
+  }
+  buf_puts(b, "};\n");
+}
+
+static void wide_tables(Buf *b, const CUnit *u) {
+  const Unit *q = u->u;
+  buf_printf(b, "static const int32_t %s_weight[] = {", u->name);
+  for (int i = 0; i < q->m * q->n; i++)
+    list_number(b, i, q->w[i] == INT32_MIN ? "-2147483647 - 1" : mem_printf("%d", q->w[i]));
+  buf_puts(b, "};\n");
+}
+
+/* Runs of words that are `step` apart; a partial sum begins a new one. */
+static int runs(Buf *b, const CUnit *u, int part) {
+  int n = 0;
+  for (int i = u->part[part]; i < u->part[part + 1];) {
+    int many = 1;
+    while (i + many < u->part[part + 1] && u->pair[i + many].at == u->pair[i].at + many * u->step)
+      many++;
+    if (b)
+      buf_printf(b, "%s{%d, %d}", n ? ", " : "", u->pair[i].at, many);
+    n++, i += many;
+  }
+  return n;
+}
+
+/* Weights as nn_product16 reads them: by part, by eight channels, by word. */
+static void weight_table(Buf *b, const CUnit *u) {
+  const Unit *q = u->u;
+  int at = 0;
+  buf_printf(b, "static const int%d_t %s_weight[] = {", u->weight_bits, u->name);
+  for (int part = 0; part < u->n_parts; part++)
+    for (int r = 0; r < q->m; r += 8)
+      for (int i = u->part[part]; i < u->part[part + 1]; i++)
+        for (int j = r; j < r + 8 && j < q->m; j++)
+          for (int h = 0; h < 2; h++) {
+            int operand = u->pair[i].operand[h];
+            buf_printf(b, "%s%d,", at++ % 32 ? "" : "\n  ", operand < 0 ? 0 : q->w[(size_t)j * (size_t)q->n + (size_t)operand]);
+          }
+  buf_puts(b, at ? "};\n" : "0};\n");
+}
+
+void c_product_tables(Buf *b, const CStream *c, const CUnit *u) {
+  const Taps *t = &u->u->taps;
+  if (!u->paired) {
+    wide_tables(b, u);
+    bias_table(b, u);
+    return;
+  }
+  buf_printf(b, "static const %s_panel %s_panel = {%d, %d, %d, %d, %d, %d, %d, %d, %lld};\n", c->top, u->name, t->rows, t->cols,
+             t->channels, t->row_first, t->col_first, u->panel_rows, u->panel_cols, u->step, (long long)t->pad);
+  for (int part = 0; part < u->n_parts; part++) {
+    Buf list = {0};
+    runs(&list, u, part);
+    buf_printf(b, "static const uint32_t %s_run%d[][2] = {%s};\n", u->name, part, list.len ? list.s : "{0, 0}");
+  }
+  weight_table(b, u);
+  bias_table(b, u);
+}
+
+void c_product_begin(Buf *b, const CStream *c, const CUnit *u) {
+  const char *top = c->top;
+  if (!u->paired) {
+    buf_printf(b, "  %s_fill%d((%s_m%d *)m->pad, %lld);\n", top, c_bits(c->kind[c_edge(c, u->u->in[0]->edge)]), top,
+               c_bits(c->kind[c_edge(c, u->u->in[0]->edge)]), (long long)u->u->taps.pad);
+    return;
+  }
+  buf_printf(b, "  %s_pack(m->panel, %s, &%s_panel);\n", top, c_edge_text(c, u->u->in[0]->edge), u->name);
+  if (u->weight_bits == 8)
+    buf_printf(b, "  %s_widen(m->weight, %s_weight, sizeof %s_weight);\n", top, u->name, u->name);
+}
+
+void c_product_sums(Buf *b, const CStream *c, const CUnit *u) {
+  const Unit *q = u->u;
+  const Taps *t = &q->taps;
+  const char *top = c->top;
+  if (!u->paired) {
+    int bits = c_bits(c->kind[c_edge(c, q->in[0]->edge)]);
+    buf_printf(b,
+               "    for (p = 0; p < n; p++) {\n      %s_window(m->row, %s, m->pad, &%s_taps, at + p);\n      %s_product_wide%d(m->row, %d, "
+               "%s_weight, %s_bias, %d, m->sum64 + p * %d * %s_LANES);\n    }\n",
+               top, c_edge_text(c, q->in[0]->edge), u->name, top, bits, q->n, u->name, u->name, q->m, q->m, top);
+    return;
+  }
+  const char *weight = u->weight_bits == 8 ? "m->weight" : mem_printf("%s_weight", u->name);
+  buf_puts(b, "    for (p = 0; p < n; p++) {\n");
+  if (t->out_rows * t->out_cols == 1)
+    buf_puts(b, "      const uint32_t *x = m->panel;\n");
+  else
+    buf_printf(b, "      const uint32_t *x = m->panel + ((at + p) / %d * %d + (at + p) %% %d * %d) * %s_LANES;\n", t->out_cols,
+               u->row_words, t->out_cols, u->col_words, top);
+  for (int part = 0; part < u->n_parts; part++) {
+    int words = u->part[part + 1] - u->part[part];
+    const char *args = mem_printf("x, %s_run%d, %d, %d, %d, %s + %lld", u->name, part, runs(NULL, u, part), u->step, words, weight,
+                                  2LL * u->part[part] * q->m);
+    if (u->sum_kind == 1)
+      buf_printf(b, "      %s_product16(%s, %s_bias, %d, m->sum32 + p * %d * %s_LANES);\n", top, args, u->name, q->m, q->m, top);
+    else
+      buf_printf(
+          b, "      %s_product16(%s, NULL, %d, m->part);\n      %s_add_parts(m->sum64 + p * %d * %s_LANES, m->part, %s_bias, %d, %d);\n",
+          top, args, q->m, top, q->m, top, u->name, part == 0, q->m);
+  }
+  buf_puts(b, "    }\n");
+}
