@@ -56,9 +56,9 @@ static int least_slots(UnitKind kind, const Front *f) {
   return most;
 }
 
-static void random_rows(Front *f, int span) {
+static void random_rows(Front *f, int span, bool sparse) {
   int before = from(0, 3) ? from(0, span - 1) : from(-2, span + 1), behind = from(0, 3) ? before : from(-2, span + 1);
-  f->row_step = from(0, 2) ? 1 : from(1, 3);
+  f->row_step = sparse ? 3 : from(0, 2) ? 1 : from(1, 3);
   f->row_first = -before;
   f->out_rows = clip((f->rows + before + behind - span) / f->row_step + 1, 1, 9);
 }
@@ -82,19 +82,24 @@ static void random_window(Front *f) {
   if (!from(0, 2))
     behind = from(-1, span / f->tap_words + 1);
   f->word_step = f->tap_words * (from(0, 2) ? 1 : from(1, 3));
+  bool sparse = !from(0, 4); /* waits for beats, with a flush under way when they come */
+  if (sparse)
+    f->word_step = f->tap_words * from(3, 4);
   f->word_first = -before * f->tap_words - (odd ? from(0, 2) : 0);
   int room = f->row_words + (before + behind) * f->tap_words - span;
   f->out_cols = clip(room / f->word_step + 1, 1, 12);
-  random_rows(f, (f->kernel_rows - 1) * f->row_dilation + 1);
+  random_rows(f, (f->kernel_rows - 1) * f->row_dilation + 1, sparse);
   f->steps = from(0, 1) ? 1 : from(2, 6);
-  f->flush = f->steps > 1 ? from(0, f->steps) : !from(0, 3);
+  if (sparse)
+    f->steps = from(2, 4);
+  f->flush = sparse ? f->steps : f->steps > 1 ? from(0, f->steps) : !from(0, 3);
 }
 
 static void random_fetch(Case *c) {
   Front *f = &c->f;
   f->row_words = from(1, 12);
   f->row_span = from(1, 4);
-  random_rows(f, f->row_span);
+  random_rows(f, f->row_span, false);
   f->word_step = from(0, 3);
   f->out_cols = f->word_step ? from(1, 6) : 1;
   f->word_first = from(0, 1) ? 0 : from(-4, 3);
@@ -247,21 +252,19 @@ static unsigned expected_word(const Case *c, int position, int step, int number)
 
 /* The tokens in their order, whenever they come. */
 typedef struct {
-  int position, step; /* of the next token; step of a flush while `flushing` */
-  bool flushing, was_live;
+  int position, step; /* of the next token of a position */
+  int idle;           /* idle tokens since the last one */
+  bool ended;         /* the token before was a position's last */
 } Order;
 
 /* NULL, or what is wrong with it. */
 static const char *check_order(Order *s, const Case *c, int step, int live, int last, const char *data) {
   const Front *f = &c->f;
-  if (!live && s->step == 0 && !s->flushing) {
-    if (f->flush == 0 || !s->was_live)
-      return "a flush that nobody needs";
-    s->flushing = true;
-  }
-  if (live != !s->flushing || step != s->step || (c->kind != FIFO && last != (s->was_live || s->flushing)))
-    return mem_printf("step %d, live %d, last %d instead of %d, %d, %d", step, live, last, s->step, !s->flushing,
-                      s->was_live || s->flushing);
+  if (!live && (s->step || !s->position || s->idle++ == f->flush))
+    return "an idle token that nobody needs";
+  if (step != (live ? s->step : 0) || (c->kind != FIFO && last != s->ended))
+    return mem_printf("step %d, live %d, last %d instead of step %d, last %d", step, live, last, live ? s->step : 0, s->ended);
+  s->ended = false;
   if (live) {
     for (int i = 0; i < c->words; i++) {
       char digits[5] = {0};
@@ -271,11 +274,10 @@ static const char *check_order(Order *s, const Case *c, int step, int live, int 
         return mem_printf("position %d, step %d, word %d is %s instead of %04X", s->position, step, i, digits, want);
     }
   }
-  if (++s->step == (live ? f->steps : f->flush)) {
-    s->step = 0;
-    s->flushing = false;
-    s->was_live = live;
-    s->position += live;
+  if (live && ++s->step == f->steps) {
+    s->step = s->idle = 0;
+    s->ended = true;
+    s->position++;
   }
   return NULL;
 }
@@ -354,8 +356,8 @@ static const char *check_log(const Case *c, FILE *log, bool stalls, uint32_t see
   int positions = FRAMES * c->f.out_rows * c->f.out_cols;
   if (beat < c->beats || order.position != positions || order.step)
     return mem_printf("%d of %d beats, %d of %d positions", beat, c->beats, order.position, positions);
-  if (c->f.flush && order.was_live)
-    return "no flush at the end";
+  if (order.idle != c->f.flush && c->kind != FIFO)
+    return "too few idle tokens at the end";
   return NULL;
 }
 
