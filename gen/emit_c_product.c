@@ -99,6 +99,8 @@ static void bias_table(Buf *b, const CUnit *u) {
     c_number(b, u->sum_kind, u->u->bias[r]);
     buf_puts(b, ",");
   }
+  for (int r = u->u->m; r % 8; r++) /* read eight at a time */
+    buf_puts(b, " 0,");
   buf_puts(b, "};\n");
 }
 
@@ -137,7 +139,7 @@ static void weight_table(Buf *b, const CUnit *u) {
             int operand = u->pair[i].operand[h];
             buf_printf(b, "%s%d,", at++ % 32 ? "" : "\n  ", operand < 0 ? 0 : q->w[(size_t)j * (size_t)q->n + (size_t)operand]);
           }
-  buf_puts(b, at ? "};\n" : "0};\n");
+  buf_puts(b, "\n  0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0};\n"); /* loads of eight channels may reach behind the last ones */
 }
 
 void c_product_tables(Buf *b, const CStream *c, const CUnit *u) {
@@ -158,47 +160,56 @@ void c_product_tables(Buf *b, const CStream *c, const CUnit *u) {
   bias_table(b, u);
 }
 
-void c_product_begin(Buf *b, const CStream *c, const CUnit *u) {
-  const char *top = c->top;
-  if (!u->paired) {
-    buf_printf(b, "  %s_fill%d((%s_m%d *)m->pad, %lld);\n", top, c_bits(c->kind[c_edge(c, u->u->in[0]->edge)]), top,
-               c_bits(c->kind[c_edge(c, u->u->in[0]->edge)]), (long long)u->u->taps.pad);
-    return;
-  }
-  buf_printf(b, "  %s_pack(m->panel, %s, &%s_panel);\n", top, c_edge_text(c, u->u->in[0]->edge), u->name);
-  if (u->weight_bits == 8)
+void c_product_begin(Buf *b, const CStream *c, const CUnit *u, bool alone) {
+  const char *top = c->top, *x = c_edge_text(c, u->u->in[0]->edge, alone);
+  int bits = c_bits(c->kind[c_edge(c, u->u->in[0]->edge)]);
+  if (!u->paired)
+    buf_printf(b, "  %s_fill%d((%s_m%d *)m->pad, %lld);\n", top, bits, top, bits, (long long)u->u->taps.pad);
+  else if (alone)
+    buf_printf(b, "  %s_pack_alone((int16_t *)m->panel, %s, &%s_panel);\n", top, x, u->name);
+  else
+    buf_printf(b, "  %s_pack(m->panel, %s, &%s_panel);\n", top, x, u->name);
+  if (u->paired && u->weight_bits == 8)
     buf_printf(b, "  %s_widen(m->weight, %s_weight, sizeof %s_weight);\n", top, u->name, u->name);
 }
 
-void c_product_sums(Buf *b, const CStream *c, const CUnit *u) {
+/* Of one position. */
+static void wide_sums(Buf *b, const CStream *c, const CUnit *u, bool alone) {
+  const Unit *q = u->u;
+  const char *top = c->top, *x = c_edge_text(c, q->in[0]->edge, alone);
+  int bits = c_bits(c->kind[c_edge(c, q->in[0]->edge)]);
+  buf_printf(b, "      %s_window(m->row, %s, m->pad, &%s_taps, %s, at + p);\n", top, x, u->name, c_row_bytes(c, bits, alone));
+  buf_printf(b, "      %s_%s%d(m->row, %d, %s_weight, %s_bias, %d, m->sum64 + p * %d%s);\n", top, alone ? "wide_alone" : "product_wide",
+             bits, q->n, u->name, u->name, q->m, q->m, alone ? "" : mem_printf(" * %s_LANES", top));
+}
+
+void c_product_sums(Buf *b, const CStream *c, const CUnit *u, bool alone) {
   const Unit *q = u->u;
   const Taps *t = &q->taps;
-  const char *top = c->top;
-  if (!u->paired) {
-    int bits = c_bits(c->kind[c_edge(c, q->in[0]->edge)]);
-    buf_printf(b,
-               "    for (p = 0; p < n; p++) {\n      %s_window(m->row, %s, m->pad, &%s_taps, at + p);\n      %s_product_wide%d(m->row, %d, "
-               "%s_weight, %s_bias, %d, m->sum64 + p * %d * %s_LANES);\n    }\n",
-               top, c_edge_text(c, q->in[0]->edge), u->name, top, bits, q->n, u->name, u->name, q->m, q->m, top);
-    return;
-  }
+  const char *top = c->top, *lanes = alone ? "" : mem_printf(" * %s_LANES", top), *suffix = alone ? "_alone" : "";
+  const char *word = alone ? "int16_t" : "uint32_t", *panel = alone ? "(const int16_t *)m->panel" : "m->panel";
   const char *weight = u->weight_bits == 8 ? "m->weight" : mem_printf("%s_weight", u->name);
   buf_puts(b, "    for (p = 0; p < n; p++) {\n");
+  if (!u->paired) {
+    wide_sums(b, c, u, alone);
+    buf_puts(b, "    }\n");
+    return;
+  }
   if (t->out_rows * t->out_cols == 1)
-    buf_puts(b, "      const uint32_t *x = m->panel;\n");
+    buf_printf(b, "      const %s *x = %s;\n", word, panel);
   else
-    buf_printf(b, "      const uint32_t *x = m->panel + ((at + p) / %d * %d + (at + p) %% %d * %d) * %s_LANES;\n", t->out_cols,
-               u->row_words, t->out_cols, u->col_words, top);
+    buf_printf(b, "      const %s *x = %s + ((at + p) / %d * %d + (at + p) %% %d * %d)%s;\n", word, panel, t->out_cols, u->row_words,
+               t->out_cols, u->col_words, alone ? " * 2" : lanes);
   for (int part = 0; part < u->n_parts; part++) {
     int words = u->part[part + 1] - u->part[part];
     const char *args = mem_printf("x, %s_run%d, %d, %d, %d, %s + %lld", u->name, part, runs(NULL, u, part), u->step, words, weight,
                                   2LL * u->part[part] * q->m);
+    const char *product = mem_printf("%s_product%s", top, alone ? suffix : "16");
     if (u->sum_kind == 1)
-      buf_printf(b, "      %s_product16(%s, %s_bias, %d, m->sum32 + p * %d * %s_LANES);\n", top, args, u->name, q->m, q->m, top);
+      buf_printf(b, "      %s(%s, %s_bias, %d, m->sum32 + p * %d%s);\n", product, args, u->name, q->m, q->m, lanes);
     else
-      buf_printf(
-          b, "      %s_product16(%s, NULL, %d, m->part);\n      %s_add_parts(m->sum64 + p * %d * %s_LANES, m->part, %s_bias, %d, %d);\n",
-          top, args, q->m, top, q->m, top, u->name, part == 0, q->m);
+      buf_printf(b, "      %s(%s, NULL, %d, m->part);\n      %s_add_parts%s(m->sum64 + p * %d%s, m->part, %s_bias, %d, %d);\n", product,
+                 args, q->m, top, suffix, q->m, lanes, u->name, part == 0, q->m);
   }
   buf_puts(b, "    }\n");
 }
