@@ -126,6 +126,11 @@ static int runs(Buf *b, const CUnit *u, int part) {
   return n;
 }
 
+static bool short_runs(const CUnit *u, int part) {
+  int n = runs(NULL, u, part);
+  return n > 1 && u->part[part + 1] - u->part[part] < 10 * n;
+}
+
 /* Weights as nn_product16 reads them: by part, by eight channels, by word. */
 static void weight_table(Buf *b, const CUnit *u) {
   const Unit *q = u->u;
@@ -155,6 +160,12 @@ void c_product_tables(Buf *b, const CStream *c, const CUnit *u) {
     Buf list = {0};
     runs(&list, u, part);
     buf_printf(b, "static const uint32_t %s_run%d[][2] = {%s};\n", u->name, part, list.len ? list.s : "{0, 0}");
+    if (!short_runs(u, part))
+      continue;
+    buf_printf(b, "#if %s_ALONE\nstatic const uint32_t %s_word%d[] = {", c->top, u->name, part);
+    for (int i = u->part[part]; i < u->part[part + 1]; i++)
+      buf_printf(b, "%s%d,", (i - u->part[part]) % 24 ? " " : "\n  ", u->pair[i].at);
+    buf_puts(b, "};\n#endif\n");
   }
   weight_table(b, u);
   bias_table(b, u);
@@ -202,7 +213,8 @@ void c_product_sums(Buf *b, const CStream *c, const CUnit *u, bool alone) {
                t->out_cols, u->col_words, alone ? " * 2" : lanes);
   for (int part = 0; part < u->n_parts; part++) {
     int words = u->part[part + 1] - u->part[part];
-    const char *args = mem_printf("x, %s_run%d, %d, %d, %d, %s + %lld", u->name, part, runs(NULL, u, part), u->step, words, weight,
+    const char *list = !alone ? "" : short_runs(u, part) ? mem_printf("%s_word%d, ", u->name, part) : "NULL, ";
+    const char *args = mem_printf("x, %s_run%d, %d, %d, %s%d, %s + %lld", u->name, part, runs(NULL, u, part), u->step, list, words, weight,
                                   2LL * u->part[part] * q->m);
     const char *product = mem_printf("%s_product%s", top, alone ? suffix : "16");
     if (u->sum_kind == 1)

@@ -277,9 +277,14 @@ static void block(Buf *b, const CStream *c) {
   buf_printf(b, "\n/* The network, for the samples in m->in. */\nstatic void %s_block(%s_mem *m, double *trace, size_t samples) {\n", top,
              top);
   buf_printf(b,
-             "#if %s_ALONE\n  size_t lane;\n  for (lane = 0; !trace && samples <= %s_ALONE && lane < samples; lane++)\n    %s_alone(m, "
-             "lane);\n  if (!trace && samples <= %s_ALONE)\n    return;\n#endif\n",
-             top, top, top, top);
+             "#if %s_ALONE\n  size_t lane, e;\n  if (samples <= %s_ALONE && !trace) {\n    for (lane = 0; lane < samples; lane++)\n      "
+             "%s_alone(m, lane);\n    return;\n  }\n",
+             top, top, top);
+  buf_printf(
+      b,
+      "  for (e = 0; samples <= %s_ALONE && e < %s_IN; e++) /* fill the lanes all the same */\n    for (lane = samples; lane < %s_LANES; "
+      "lane++)\n      m->in[e][lane] = m->in[e][samples - 1];\n#endif\n",
+      top, top, top);
   take(b, c, false);
   for (int i = 0; i < c->n; i++) {
     const Edge *e = c->unit[i].u->out;
@@ -326,7 +331,7 @@ void emit_stream_c(const StreamDesign *d, Folder *f) {
   set_kinds(&c);
   allocate(&c);
   plan_units(&c);
-  CModel m = {.in_kind = c.in_kind, .bulk = 32, .memory = memory_bytes(&c), .values = ", of the unit's kernel"};
+  CModel m = {.in_kind = c.in_kind, .bulk = 32, .memory = memory_bytes(&c), .values = ", of the unit's kernel", .alone = true};
   m.includes = mem_printf("#include \"%s_units.h\"\n", d->top);
   m.site_kind = mem_array((size_t)c.sites + 1, sizeof *m.site_kind);
   Design whole = {.top = d->top, .k = facade(&c, m.site_kind), .g = d->g, .o = d->o, .vec = d->vec};

@@ -257,36 +257,40 @@ NN_INLINE __m256i nn_both(const int16_t *x) {
   memcpy(&v, x, sizeof v);
   return _mm256_set1_epi32(v);
 }
-#define NN_ALONE_STEP(k)                                                                                                                   \
-  a##k = NN_MADD8(a##k, nn_both(at + 2 * (k)*step), _mm256_loadu_si256((const __m256i *)(const void *)(p + 2 * (k)*n)));
+#define NN_ALONE_STEP(k, at) a##k = NN_MADD8(a##k, nn_both(at), _mm256_loadu_si256((const __m256i *)(const void *)(p + 2 * (k)*n)));
 
-/* As nn_product16. Up to seven numbers behind y, bias and (weights: fifteen) w are read or written. */
-NN_LOOP void nn_product_alone(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, size_t words, const int16_t *w,
-                              const int32_t *bias, size_t m, int32_t *y) {
+/* As nn_product16. Up to seven numbers behind y, bias and (weights: fifteen) w are read or written. `word`, where it is not NULL, says
+ * where each word is: better than many short runs. */
+NN_LOOP void nn_product_alone(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
+                              const int16_t *w, const int32_t *bias, size_t m, int32_t *y) {
   size_t r, i, j, n;
   for (r = 0; r < m; r += 8, w += 2 * n * words) {
     __m256i a0 = bias ? _mm256_loadu_si256((const __m256i *)(const void *)(bias + r)) : _mm256_setzero_si256();
     __m256i a1 = _mm256_setzero_si256(), a2 = a1, a3 = a1;
     const int16_t *p = w;
     n = m - r < 8 ? m - r : 8;
-    for (i = 0; i < runs; i++) {
+    if (word) {
+      for (i = 0; i + 4 <= words; i += 4, p += 8 * n) {
+        NN_ALONE_STEP(0, x + 2 * (size_t)word[i])
+        NN_ALONE_STEP(1, x + 2 * (size_t)word[i + 1])
+        NN_ALONE_STEP(2, x + 2 * (size_t)word[i + 2])
+        NN_ALONE_STEP(3, x + 2 * (size_t)word[i + 3])
+      }
+      for (; i < words; i++, p += 2 * n) {
+        NN_ALONE_STEP(0, x + 2 * (size_t)word[i])
+      }
+    }
+    for (i = 0; i < runs && !word; i++) {
       const int16_t *at = x + 2 * (size_t)run[i][0];
       for (j = run[i][1]; j >= 4; j -= 4, at += 8 * step, p += 8 * n) {
-        NN_ALONE_STEP(0)
-        NN_ALONE_STEP(1)
-        NN_ALONE_STEP(2)
-        NN_ALONE_STEP(3)
+        NN_ALONE_STEP(0, at)
+        NN_ALONE_STEP(1, at + 2 * step)
+        NN_ALONE_STEP(2, at + 4 * step)
+        NN_ALONE_STEP(3, at + 6 * step)
       }
-      if (j >= 1) {
-        NN_ALONE_STEP(0)
+      for (; j; j--, at += 2 * step, p += 2 * n) {
+        NN_ALONE_STEP(0, at)
       }
-      if (j >= 2) {
-        NN_ALONE_STEP(1)
-      }
-      if (j >= 3) {
-        NN_ALONE_STEP(2)
-      }
-      p += 2 * j * n;
     }
     a0 = _mm256_add_epi32(_mm256_add_epi32(a0, a1), _mm256_add_epi32(a2, a3));
     _mm256_storeu_si256((__m256i *)(void *)(y + r), a0);
