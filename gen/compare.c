@@ -112,6 +112,11 @@ static void run_float(Run *r, size_t at) {
   eval_run(r->eval, r->in);
 }
 
+static void say_progress(const Run *r, size_t at) {
+  if (r->progress && at % 256 == 0 && now_s() - r->started > 2)
+    fprintf(stderr, "\rcomparing with float: sample %zu of %zu ", at, r->s->n);
+}
+
 static void one_sample(void *ctx, size_t at, const i128 *val) {
   Run *r = ctx;
   run_float(r, at);
@@ -130,8 +135,7 @@ static void one_sample(void *ctx, size_t at, const i128 *val) {
   }
   if (r->k->n_state)
     step_error(r, at, val);
-  if (r->progress && at % 256 == 0 && now_s() - r->started > 2)
-    fprintf(stderr, "\rcomparing with float: sample %zu of %zu ", at, r->s->n);
+  say_progress(r, at);
 }
 
 /* For --max-error: where most of the worst error enters. */
@@ -204,7 +208,8 @@ static void compare_outputs(Run *r) {
   c->argmax_agreement = d >= 0 && s->n_due ? (double)agree / (double)s->n_due : -1;
 }
 
-Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const Samples *s, int64_t *raw) {
+/* Room for the results; the inputs as integers. */
+static Comparison *begin(const Graph *g, const Kernel *k, const Options *o, const Samples *s, int64_t *raw) {
   Comparison *c = mem_alloc(sizeof *c);
   c->n = s->n_due;
   c->layer = mem_array((size_t)k->n_layers + 1, sizeof *c->layer);
@@ -243,18 +248,77 @@ Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const
     else
       diag_warn(NULL, "%s; they %s", text, o->overflow == OVERFLOW_WRAP ? "wrap" : "saturate");
   }
+  return c;
+}
+
+static void end_progress(const Run *r) {
+  if (r->progress && now_s() - r->started > 2)
+    fputs("\r\033[K", stderr);
+}
+
+static Run new_run(const Graph *g, const Kernel *k, const Options *o, const Samples *s, Comparison *c, const int64_t *raw) {
   Run r = {.g = g, .k = k, .s = s, .c = c, .raw = raw, .eval = eval_new(g), .started = now_s(), .progress = isatty(2) && !o->quiet};
   r.in = mem_array((size_t)s->n_in + 1, sizeof *r.in);
   r.tensor = mem_array((size_t)k->n_layers + 1, sizeof *r.tensor);
   for (int i = 0; i < k->n_layers; i++)
-    proved_range(k, i, &c->layer[i]);
-  for (int i = 0; i < k->n_layers; i++)
     r.tensor[i] = report_tensor(g, &k->layer[i]);
+  return r;
+}
+
+/* One frame after the other; what a unit gives is its edge's. */
+Comparison *compare_stream(const Graph *g, const Stream *st, const Kernel *k, const Options *o, const Samples *s, int64_t *raw) {
+  Comparison *c = begin(g, k, o, s, raw);
+  Run r = new_run(g, k, o, s, c, raw);
+  StreamEval *e = stream_eval_new(st);
+  for (size_t at = 0; at < s->n; at++) {
+    run_float(&r, at);
+    stream_eval_run(e, raw + at * (size_t)s->n_in, c->out + at * (size_t)k->n_out);
+    for (int i = 0; i < st->n_in + st->n_units; i++) {
+      const Edge *edge = i < st->n_in ? st->in[i] : st->unit[i - st->n_in]->out;
+      LayerStats *stats = i < st->n_in ? &c->input[i] : &c->layer[i - st->n_in];
+      if (!edge->tensor)
+        continue;
+      const int64_t *got = stream_eval_edge(e, edge);
+      const double *want = eval_value(r.eval, edge->tensor);
+      for (int j = 0; j < edge->rows * edge->cols * edge->channels; j++)
+        if (edge->element[j] >= 0)
+          add_value(stats, edge->tensor->scale != 0 ? want[edge->element[j]] : ldexp((double)got[j], edge->fmt.I - edge->fmt.W),
+                    want[edge->element[j]]);
+    }
+    say_progress(&r, at);
+  }
+  end_progress(&r);
+  for (int i = 0; i < st->n_units; i++) {
+    const HirCounts *n = stream_eval_counts(e, st->unit[i]);
+    const Kernel *of = st->unit[i]->finish ? st->unit[i]->finish : st->unit[i]->plain;
+    const Edge *edge = st->unit[i]->out;
+    LayerStats *stats = &c->layer[i];
+    stats->own_unknown = true;
+    for (int j = 0; n && of && j < of->n_sites; j++) {
+      if (of->site[j].input_side || !(n->saturated[j] || n->wrapped[j]))
+        continue;
+      c->saturated[i] += n->saturated[j], c->wrapped[i] += n->wrapped[j];
+      if (n->least)
+        c->least[i] = fmin(c->least[i], n->least[j]), c->most[i] = fmax(c->most[i], n->most[j]);
+    }
+    const double step = ldexp(1, edge->fmt.I - edge->fmt.W);
+    const Tensor *t = edge->tensor;
+    stats->reach_min = fmin(fmin(stats->min, t ? s->lo[t->id] : 0), isinf(c->least[i]) ? 0 : c->least[i] * step);
+    stats->reach_max = fmax(fmax(stats->max, t ? s->hi[t->id] : 0), isinf(c->most[i]) ? 0 : c->most[i] * step);
+  }
+  compare_outputs(&r);
+  return c;
+}
+
+Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const Samples *s, int64_t *raw) {
+  Comparison *c = begin(g, k, o, s, raw);
+  Run r = new_run(g, k, o, s, c, raw);
+  for (int i = 0; i < k->n_layers; i++)
+    proved_range(k, i, &c->layer[i]);
   r.source = error_source_new(g, k, r.tensor, s->n_due, c);
   HirCounts counts = {c->saturated, c->wrapped, c->least, c->most};
   hir_eval(k, s->n, raw, c->out, &counts, one_sample, &r);
-  if (r.progress && now_s() - r.started > 2)
-    fputs("\r\033[K", stderr);
+  end_progress(&r);
   for (int i = 0; i < k->n_layers; i++)
     if (r.tensor[i])
       reached(c, k, i, s, r.tensor[i]);

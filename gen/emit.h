@@ -43,7 +43,12 @@ typedef struct {
   const Vectors *vec;
   const HirCost *cost;               /* hir_costs */
   const struct SearchResult *search; /* NULL: none asked for */
+  const Stream *stream;              /* NULL: one kernel. Else k has its layers (units), ports and sites alone */
 } Design;
+
+/* Cycles from the first input to the last output of a sample, and from sample (token, with a state) to sample. */
+int64_t design_latency(const Design *d);
+int64_t design_interval(const Design *d);
 
 /* --mode=stream. */
 typedef struct {

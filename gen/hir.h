@@ -117,6 +117,7 @@ typedef struct {
   HirPort *in_port, *out_port;
   int n_tables, cap_tables;
   HirTable *table;
+  int memory_bits; /* tables of so many bits and more are block RAM, read in a stage of their own; 0: none */
   int n_layers, cap_layers;
   HirLayer *layer;
   int n_sites, cap_sites;

@@ -63,6 +63,13 @@ double hir_delay(const Kernel *k, const HirValue *v) {
   }
 }
 
+static bool is_memory(const Kernel *k, const HirValue *v) {
+  if (v->op != HIR_LUT || k->memory_bits <= 0)
+    return false;
+  const HirTable *t = &k->table[v->imm];
+  return (int64_t)t->entries * hir_width_of(t->lo, t->hi) >= k->memory_bits;
+}
+
 typedef struct {
   Kernel *k;
   double clock;
@@ -284,7 +291,7 @@ void hir_pipeline(Kernel *k, double clock_ns, const Family *f) {
   for (int i = k->n_out; i < hir_outs(k); i++)
     p.next[k->out[i]] = 1;
   for (int i = 0; i < k->n; i++) {
-    p.delay[i] = fmin(hir_delay(k, &k->v[i]), clock_ns);
+    p.delay[i] = is_memory(k, &k->v[i]) ? clock_ns : fmin(hir_delay(k, &k->v[i]), clock_ns); /* registers before and behind it */
     /* the zeros of a shift are not stored */
     p.bits[i] = hir_width(&k->v[i]) - (k->v[i].op == HIR_SHL ? k->v[i].imm : 0);
     p.bits[i] = k->v[i].joined ? CUT_INF >> 8 : p.bits[i] < 1 ? 1 : p.bits[i]; /* a three-input adder is never cut in two */

@@ -12,6 +12,7 @@
 #include "report_html.h"
 #include "search.h"
 #include "stream_build.h"
+#include "stream_report.h"
 #include "lower.h"
 #include "verify.h"
 #include "vectors.h"
@@ -120,28 +121,7 @@ static void refuse_for_quantised(const Graph *g, const Options *o) {
     }
 }
 
-/* A network of units joined by streams, from the float graph on. */
-static void streams(Graph *g, const Options *o, Samples *s) {
-  Config *config = config_read(o->config);
-  refuse_for_quantised(g, o);
-  stop_on_errors();
-  if (o->prune >= 0)
-    pass_prune(g, o->prune);
-  quant_assign(g, o, config, s);
-  config_warn_unused(config);
-  stop_on_errors();
-  Stream *st = stream_lower(g, o, config);
-  stop_on_errors();
-  if (o->dump && !strcmp(o->dump, "lower"))
-    stream_print(st, stdout);
-  done(o, "streams", NULL, NULL);
-}
-
-/* Float graph to integers, proved widths. */
-static Kernel *middle(Graph *g, const Options *o, const Samples *s, const SearchResult **found) {
-  Config *config = config_read(o->config);
-  refuse_for_quantised(g, o);
-  stop_on_errors();
+static void prune(Graph *g, const Options *o, const Samples *s) {
   if (o->prune >= 0)
     pass_prune(g, o->prune);
   if (o->prune_share > 0 || o->prune_of)
@@ -149,6 +129,34 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   if (o->merge >= 0)
     pass_merge(g, o->merge);
   done(o, "prune", g, NULL);
+}
+
+/* Float graph to units joined by streams. */
+static Stream *middle_streams(Graph *g, const Options *o, const Samples *s) {
+  Config *config = config_read(o->config);
+  refuse_for_quantised(g, o);
+  stop_on_errors();
+  prune(g, o, s);
+  quant_assign(g, o, config, s);
+  config_warn_unused(config);
+  stop_on_errors();
+  Stream *st = stream_lower(g, o, config);
+  stop_on_errors();
+  done(o, "lower", g, NULL);
+  stream_depths(st);
+  stop_on_errors();
+  if (o->dump && !strcmp(o->dump, "stream"))
+    stream_print(st, stdout);
+  done(o, "stream", NULL, NULL);
+  return st;
+}
+
+/* Float graph to integers, proved widths. */
+static Kernel *middle(Graph *g, const Options *o, const Samples *s, const SearchResult **found) {
+  Config *config = config_read(o->config);
+  refuse_for_quantised(g, o);
+  stop_on_errors();
+  prune(g, o, s);
   quant_assign(g, o, config, s);
   config_warn_unused(config);
   if (o->target_loss < 0 && o->compensated) {
@@ -195,16 +203,32 @@ static Kernel *back(Kernel *k, const Options *o) {
   return k;
 }
 
+static void emit_kernel(const Design *d, Folder *f) {
+  emit_c(d, f);
+  if (d->o->target & TARGET_VHDL)
+    emit_vhdl(d, f);
+  if (d->o->target & TARGET_HLS)
+    emit_hls(d, f);
+  emit_tb(d, f);
+  emit_folder(d, f);
+}
+
+static void emit_streams(const Design *d, Folder *f) {
+  const StreamDesign s = {d->top, d->stream, d->g, d->o, d->vec};
+  emit_stream_c(&s, f);
+  if (d->o->target & TARGET_VHDL)
+    emit_stream_vhdl(&s, f);
+  emit_stream_tb(&s, f);
+  emit_stream_folder(&s, f);
+}
+
 static void emit(const Design *d, const Samples *s, const Comparison *c) {
   const Options *o = d->o;
   Folder folder = {0};
-  emit_c(d, &folder);
-  if (o->target & TARGET_VHDL)
-    emit_vhdl(d, &folder);
-  if (o->target & TARGET_HLS)
-    emit_hls(d, &folder);
-  emit_tb(d, &folder);
-  emit_folder(d, &folder);
+  if (d->stream)
+    emit_streams(d, &folder);
+  else
+    emit_kernel(d, &folder);
   report_html(d, s, c, &folder);
   done(o, "emit", NULL, NULL);
   report_json(folder_add(&folder, "report.json"), d, s, c, n_times, times);
@@ -244,26 +268,30 @@ int main(int argc, char **argv) {
       report_info(g, samples, &o);
       return 0;
     }
-    if (o.streams) {
-      streams(g, &o, samples);
-      return diag_status();
-    }
     d.g = g;
-    Kernel *lowered = middle(g, &o, samples, &d.search);
-    d.k = back(lowered, &o);
     int64_t *raw = mem_array(samples->n * (size_t)samples->n_in + 1, sizeof *raw);
-    comparison = compare_run(g, lowered, &o, samples, raw);
+    Kernel *lowered;
+    if (o.streams) {
+      d.stream = middle_streams(g, &o, samples);
+      d.k = lowered = stream_layers(d.stream);
+      comparison = compare_stream(g, d.stream, lowered, &o, samples, raw);
+    } else {
+      lowered = middle(g, &o, samples, &d.search);
+      d.k = back(lowered, &o);
+      comparison = compare_run(g, lowered, &o, samples, raw);
+    }
     compare_labels(d.k, &o, samples, comparison);
     compare_warn(g, lowered, comparison, samples);
     compare_limit(&o, comparison);
     done(&o, "compare", g, NULL);
-    vectors = vectors_from(d.k, samples, raw, comparison->out, o.random_vectors);
+    vectors = o.streams ? vectors_stream(d.stream, d.k, samples, raw, comparison->out, o.random_vectors)
+                        : vectors_from(d.k, samples, raw, comparison->out, o.random_vectors);
     if (o.verbose || o.verify)
       compare_print(lowered, comparison, stdout);
   }
   d.vec = &vectors;
   done(&o, "vectors", NULL, NULL);
-  d.cost = hir_costs(d.k);
+  d.cost = d.stream ? stream_costs(d.stream) : hir_costs(d.k);
   emit(&d, samples, comparison);
   if (o.verify)
     verify(&d);

@@ -4,6 +4,7 @@
  */
 #include "report.h"
 #include "search.h"
+#include "stream_report.h"
 #include "version.h"
 #include <jansson.h>
 #include <math.h>
@@ -123,7 +124,7 @@ static json_t *layers(const Design *d, const Comparison *c) {
     json_object_set_new(o, "ffs", json_integer(cost.ffs));
     json_object_set_new(o, "dsps", json_integer(cost.dsps));
     json_object_set_new(o, "brams", json_integer(cost.brams));
-    json_object_set_new(o, "latency", json_integer(last));
+    json_object_set_new(o, "latency", d->stream ? json_integer(stream_unit_latency(d->stream->unit[i])) : json_integer(last));
     json_object_set_new(o, "table_bits", json_integer(cost.lut_entries_bits));
     json_object_set_new(o, "estimated", json_true());
     json_array_append_new(a, o);
@@ -289,13 +290,14 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   json_object_set_new(root, "outputs", ports(k->n_out_ports, k->out_port));
   json_object_set_new(root, "layers", layers(d, c));
   json_t *totals =
-      json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
+      json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
                 (json_int_t)cost.adder_bits, "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs", (json_int_t)cost.ffs,
-                "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles", vhdl_latency(k), "ii_cycles",
-                hir_interval_cycles(k), "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
+                "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles", (json_int_t)design_latency(d), "ii_cycles",
+                (json_int_t)design_interval(d), "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
   json_object_set_new(totals, "adders3", json_integer(cost.adders3));
   json_object_set_new(root, "totals", totals);
   json_object_set_new(root, "recurrent", recurrent(d, c));
+  json_object_set_new(root, "stream", stream_json(d->stream));
   json_object_set_new(root, "accuracy", c ? accuracy(k, s, c) : json_null());
   json_object_set_new(root, "search", search(d->search, d->o));
   json_object_set_new(root, "overflow", overflow(k));

@@ -65,6 +65,8 @@ typedef struct {
 /* Runs the fixed-point kernel over the samples (quantised to the input formats) and compares each layer's output with the float model's.
  * `k` is the kernel as lowered or cleaned; layers whose values were dropped as dead are skipped. raw gets the n * n_in input integers. */
 Comparison *compare_run(const Graph *g, const Kernel *k, const Options *o, const Samples *s, int64_t *raw);
+/* The same of a stream; k: stream_layers of it. */
+Comparison *compare_stream(const Graph *g, const Stream *st, const Kernel *k, const Options *o, const Samples *s, int64_t *raw);
 /* --labels: fills float_metric and fixed_metric from the graph's float outputs and the fixed ones. */
 void compare_labels(const Kernel *k, const Options *o, const Samples *s, Comparison *c);
 /* --max-error: EXIT_NUMERIC when the worst error exceeds it. */

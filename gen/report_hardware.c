@@ -131,9 +131,9 @@ const char *report_hardware(const Page *p) {
   buf_printf(&b,
              "<tr class=\"sum\"><td class=\"n\">all, "
              "estimated</td><td></td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td></td><td>%s</td><td>%s</td>"
-             "<td>%s</td><td>%d</td></tr>\n",
+             "<td>%s</td><td>%lld</td></tr>\n",
              html_count(all->adders), html_count(all->adder_bits), html_count(all->mults), html_count(all->lut_entries_bits),
-             html_count(all->luts), html_count(all->ffs), html_count(all->dsps), html_count(all->brams), vhdl_latency(k));
+             html_count(all->luts), html_count(all->ffs), html_count(all->dsps), html_count(all->brams), (long long)design_latency(p->d));
   buf_puts(&b,
            "<tr class=\"sum\"><td class=\"n\">synthesised</td><td></td><td></td><td></td><td></td><td></td>\n<td "
            "id=\"synth-lut\">–</td>\n<td></td>\n<td "

@@ -48,14 +48,14 @@ static void accuracy_tiles(const Page *p, Buf *b) {
 static char *tiles(const Page *p) {
   const HirCost *cost = &p->d->cost[0];
   double clock = p->d->o->clock_ns;
-  int latency = vhdl_latency(p->k);
+  const long long latency = design_latency(p->d), interval = design_interval(p->d);
   Buf b = {0};
   if (p->c)
     accuracy_tiles(p, &b);
-  tile(&b, false, "latency", mem_printf("%d cycles", latency), mem_printf("%.4g ns at the %.4g ns asked for", latency * clock, clock));
-  int interval = hir_interval_cycles(p->k);
-  tile(&b, false, "initiation interval", mem_printf(interval == 1 ? "%d cycle" : "%d cycles", interval),
-       mem_printf("%.4g million %s a second", 1000 / clock / interval, p->k->n_state ? "tokens" : "samples"));
+  tile(&b, false, "latency", mem_printf("%lld cycles", latency),
+       mem_printf("%.4g ns at the %.4g ns asked for", (double)latency * clock, clock));
+  tile(&b, false, "initiation interval", mem_printf(interval == 1 ? "%lld cycle" : "%lld cycles", interval),
+       mem_printf("%.4g million %s a second", 1000 / clock / (double)interval, p->k->n_state ? "tokens" : "samples"));
   buf_printf(&b, "<div class=\"tile\"><span>LUT</span><b>%s</b><small>estimated</small>\n<small id=\"synth-tile\"></small>\n</div>\n",
              html_count(cost->luts));
   buf_printf(&b, "<div class=\"tile\"><span>FF</span><b>%s</b><small>estimated</small>\n<small id=\"synth-tileff\"></small>\n</div>\n",

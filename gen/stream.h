@@ -77,7 +77,7 @@ typedef struct {
   int row_span;                               /* rows from an output row's first to its last, inclusive */
   int word_first, word_step;                  /* the same along a row, in words */
   int steps;                                  /* cycles a position */
-  int flush;                                  /* steps that finish the last position when no other follows at once; 0: none needed */
+  int flush;                                  /* tokens after a position's last one in which its results leave */
   int kernel_rows, row_dilation;              /* WINDOW: rows of the window */
   int kernel_words, word_dilation, tap_words; /* WINDOW: taps along a row, words between taps, words of a tap */
   int ports;                                  /* FETCH */
@@ -92,8 +92,8 @@ typedef struct {
  *   WINDOW  the window's words, (row tap, tap, word of the tap), each of `lanes` elements; with steps > 1 then step, live, last
  *   FETCH   the ports' words; then step, live, last
  * and its outputs the `lanes` elements of a beat of `out`, then, with steps > 1 or FETCH, a bit that says whether there is one in this
- * cycle. step counts from 0 to steps - 1; live says that the position is one, last that the position before was one: a result may leave
- * while the next position is worked on, and after the last one `flush` steps with live = 0 follow. */
+ * cycle. step counts from 0 to steps - 1; live says that the position is one; last that the position before has just ended. Its results may
+ * leave while the next position is worked on; while none is, up to `flush` idle tokens (live = 0, step = 0) see to that. */
 struct Unit {
   const char *name; /* legal identifier, of the node */
   const Node *node;
@@ -121,7 +121,8 @@ struct Unit {
   int multipliers;
   int64_t products; /* with non-zero weights, of a position */
   Kernel *k;
-  uint8_t *emits; /* by step, whether a beat leaves: bit 0: when live, bit 1: when last. NULL: at every live token */
+  uint8_t *emits; /* by step, whether a live token makes a beat leave; NULL: each one does */
+  uint8_t *late;  /* whether the i-th token after a position's last one does, i < front.flush; NULL: none does */
 
   int64_t interval;    /* cycles from a frame's to the next one's, of this unit alone */
   int64_t first, last; /* cycle of its first and last beat, of the first frame, from the network's first beat (stream_time.c) */

@@ -47,6 +47,9 @@ static inline int layout_element(Layout l, int position, int channel) {
 /* Formats must be assigned (quant.h). With errors (diag_errors) what comes back is not whole. */
 Stream *stream_lower(const Graph *g, const Options *o, const Config *config);
 
+/* stream_depth.c: depths of FIFOs, latencies and intervals. */
+void stream_depths(Stream *s);
+
 /* stream_text.c: --dump, a line a unit. */
 void stream_print(const Stream *s, FILE *f);
 

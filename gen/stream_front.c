@@ -21,7 +21,7 @@ struct FrontState {
 
   /* fetch: the next token, and those behind the order table and the addresses */
   int step, col;
-  bool flushing, inside;
+  bool inside;
   Stage a, b;
 
   /* window: the next word, the one behind the memory, the shift registers' position */
@@ -33,6 +33,7 @@ struct FrontState {
   bool moving;
   int travel, between;
 
+  int idle;
   bool owes;
   FrontToken out;
 };
@@ -94,19 +95,18 @@ static void fetch_clock(FrontState *s, bool is_there) {
   s->out = s->b.token;
   s->room += s->b.frees;
   s->b = s->a;
-  bool goes = (s->inside || is_there) && !s->flushing, flush = f->flush > 0 && (s->flushing || (!goes && s->owes));
-  s->a = (Stage){{goes || flush, goes, s->owes || flush, s->step}, 0};
-  if (flush) {
-    s->flushing = ++s->step < f->flush;
-    if (!s->flushing) {
-      s->step = 0;
-      s->owes = false;
-    }
+  bool goes = s->inside || is_there, idle = !goes && s->idle > 0;
+  s->a = (Stage){{goes || idle, goes, s->owes, s->step}, 0};
+  if (idle) {
+    s->idle--;
+    s->owes = false;
   } else if (goes) {
     s->inside = true;
+    s->owes = false;
     if (++s->step == f->steps) {
       s->step = 0;
       s->owes = true;
+      s->idle = f->flush;
       if (++s->col == f->out_cols) {
         s->col = 0;
         s->inside = false;
@@ -169,19 +169,22 @@ static void window_clock(FrontState *s, bool is_there) {
   bool first = s->delay_words ? s->delay[s->delay_at] : s->c_begins;
   bool brings = first || (s->moving && s->between == (f->word_step > 1 ? f->word_step - 1 : 0));
   bool stays = s->out.valid && s->out.live && s->out.step != f->steps - 1;
-  bool flushing = s->out.valid && !s->out.live && s->out.step != f->flush - 1;
-  bool had = s->c_valid, shift = had && !stays && !(flushing && brings);
+  bool had = s->c_valid, shift = had && !stays, ends = s->out.valid && s->out.live && !stays;
   if (shift)
     window_shift(s, first);
   if (shift || !had)
     window_load(s, is_there);
-  if (stays || flushing) {
+  if (ends)
+    s->idle = f->flush, s->owes = true;
+  s->out.last = s->owes;
+  if (stays) {
     s->out.step++;
-  } else if (had) {
-    s->out = (FrontToken){brings, true, s->owes, 0};
-    s->owes = s->owes || brings;
-  } else if (f->flush > 0 && s->owes) {
-    s->out = (FrontToken){true, false, true, 0};
+  } else if (had && brings) {
+    s->out = (FrontToken){true, true, s->owes, 0};
+    s->owes = false;
+  } else if (s->idle) {
+    s->out = (FrontToken){true, false, s->owes, 0};
+    s->idle--;
     s->owes = false;
   } else {
     s->out.valid = false;

@@ -12,7 +12,7 @@
 #include "stream_build.h"
 #include <stdlib.h>
 
-/* A segment's sum from the step after its last on, in steps from the position's beginning. */
+/* A segment's sum is put aside at step `ready`, counted from the position's beginning. */
 typedef struct {
   int lane, segment, ready;
 } Share;
@@ -33,10 +33,16 @@ static int ready_at(const Schedule *s, int lane, int segment) {
   return segment + 1 < l->n ? l->segment[segment + 1].from : s->steps;
 }
 
-/* When the multiplier puts the depth-th sum after this one aside, which takes this one's place. */
-static int overwritten_at(const Schedule *s, const Share *p, int depth) {
-  const int n = s->lane[p->lane].n, i = p->segment + depth;
-  return ready_at(s, p->lane, i % n) + i / n * s->steps;
+/* Of the sums that the multiplier has put aside by step t, where this one is: 0, the last. What leaves after the position's end must do so
+ * before the next position puts anything aside, as that may not have begun. -1: too late. */
+static int place_at(const Schedule *s, const Share *p, int t) {
+  const int n = s->lane[p->lane].n;
+  if (t >= s->steps)
+    return t - s->steps < ready_at(s, p->lane, 0) ? n - 1 - p->segment : -1;
+  int place = 0;
+  while (p->segment + place + 1 < n && ready_at(s, p->lane, p->segment + place + 1) <= t)
+    place++;
+  return place;
 }
 
 static Sum *sums_of(const Unit *u, const Schedule *s) {
@@ -61,28 +67,34 @@ static int sooner(const void *a, const void *b) {
   return p->ready != q->ready ? (p->ready > q->ready) - (p->ready < q->ready) : (p->channel > q->channel) - (p->channel < q->channel);
 }
 
-static bool leaves(const Schedule *s, const Sum *sum, int m, Leaving *l) {
-  uint8_t *used = mem_scratch((size_t)s->steps, 1);
-  bool fine = true;
+/* Beats one after the other, not before step `start`. */
+static bool leaves_from(const Schedule *s, const Sum *sum, int m, int start, Leaving *l) {
   l->beats = (m + l->lanes - 1) / l->lanes;
-  for (int b = 0, t = -1; b < l->beats && fine; b++) {
-    int from = t + 1, until = 2 * s->steps;
-    for (int i = b * l->lanes; i < m && i < (b + 1) * l->lanes; i++) {
-      from = sum[i].ready > from ? sum[i].ready : from;
+  for (int b = 0, t = start - 1; b < l->beats; b++) {
+    for (int i = b * l->lanes; i < m && i < (b + 1) * l->lanes; i++)
+      t = sum[i].ready > t + 1 ? sum[i].ready - 1 : t;
+    l->at[b] = ++t;
+    for (int i = b * l->lanes; i < m && i < (b + 1) * l->lanes; i++)
       for (int p = 0; p < sum[i].n_parts; p++) {
-        const int over = overwritten_at(s, &sum[i].part[p], l->depth);
-        until = over < until ? over : until;
+        const int place = place_at(s, &sum[i].part[p], t);
+        if (place < 0 || place >= l->depth)
+          return false;
       }
-    }
-    for (t = from; t < until && used[t % s->steps];)
-      t++;
-    fine = t < until;
-    if (fine)
-      used[t % s->steps] = 1;
-    l->at[b] = t;
   }
-  free(used);
-  return fine;
+  return l->at[l->beats - 1] < 2 * s->steps;
+}
+
+/* The first beat of a position leaves after the last one of the position before, whenever that was. */
+static bool leaves(const Schedule *s, const Sum *sum, int m, Leaving *l) {
+  for (int start = 0; start < s->steps;) {
+    if (!leaves_from(s, sum, m, start, l))
+      return false;
+    const int late = l->at[l->beats - 1] - s->steps + 1;
+    if (late <= l->at[0])
+      return true;
+    start = late;
+  }
+  return false;
 }
 
 /* The fewest sums a beat, then the fewest that are kept aside. */
@@ -92,7 +104,7 @@ static Leaving find_leaving(const Unit *u, const Schedule *s, const Sum *sum) {
   for (int m = 0; m < s->n; m++)
     most = s->lane[m].n > most ? s->lane[m].n : most;
   for (l.lanes = (u->m + s->steps - 1) / s->steps; l.lanes <= u->m; l.lanes++)
-    for (l.depth = 1; l.depth <= most + 1; l.depth++)
+    for (l.depth = 1; l.depth <= most; l.depth++)
       if (leaves(s, sum, u->m, &l))
         return l;
   l.lanes = 0;
@@ -265,15 +277,18 @@ static void make_lane(Mac *mac, int m, int x) {
   const Lane *l = &mac->s->lane[m];
   Kernel *k = mac->k;
   const int steps = mac->s->steps;
-  int64_t *weight = mem_array((size_t)steps, sizeof *weight), *first = mem_array((size_t)steps, sizeof *first);
+  int64_t *weight = mem_array((size_t)steps, sizeof *weight), *first = mem_array((size_t)steps, sizeof *first),
+          *inner = mem_array((size_t)steps, sizeof *inner);
   for (int i = 0; i < l->n; i++) {
     first[l->segment[i].from] = 1;
+    inner[l->segment[i].from] = i > 0;
     for (int t = l->segment[i].from; t < l->segment[i].to; t++)
       weight[t] = mac->u->w[(int64_t)l->segment[i].channel * mac->u->n + l->operand[t]];
   }
   i128 lo, hi;
   accumulator_range(mac->u, l, &lo, &hi);
   const int w = by_step(k, mac->step, steps, weight, "weights"), is_first = by_step(k, mac->step, steps, first, "first");
+  const int aside = hir_max(k, by_step(k, mac->step, steps, inner, "aside"), mac->step + 2); /* or the position has just ended */
   const int acc = add_state(k, mem_printf("acc_%d", m), lo, hi);
   const int sum = hir_add(k, hir_mux(k, is_first, hir_const(k, 0), acc), hir_mul(k, x, w), 0);
   hir_narrow(k, sum, lo, hi);
@@ -281,18 +296,10 @@ static void make_lane(Mac *mac, int m, int x) {
   mac->kept[m] = mem_array((size_t)mac->depth[m] + 1, sizeof(int));
   for (int d = 0, before = acc; d < mac->depth[m]; d++) {
     const int old = add_state(k, mem_printf("kept_%d_%d", m, d), lo, hi);
-    mac->kept[m][d] = hir_mux(k, is_first, before, old);
+    mac->kept[m][d] = hir_mux(k, aside, before, old);
     next_state(k, mac->kept[m][d]);
     before = old;
   }
-}
-
-/* Where among the sums that a multiplier keeps the part is at step t. */
-static int depth_at(const Schedule *s, const Share *p, int t) {
-  int depth = 0;
-  while (overwritten_at(s, p, depth + 1) <= t)
-    depth++;
-  return depth;
 }
 
 /* What each multiplier has to keep until it leaves. */
@@ -300,7 +307,7 @@ static int *depths(const Unit *u, const Schedule *s, const Sum *sum, const Leavi
   int *depth = mem_array((size_t)s->n + 1, sizeof *depth);
   for (int i = 0; i < u->m; i++)
     for (int p = 0; p < sum[i].n_parts; p++) {
-      const int d = depth_at(s, &sum[i].part[p], l->at[i / l->lanes]) + 1;
+      const int d = place_at(s, &sum[i].part[p], l->at[i / l->lanes]) + 1;
       int *most = &depth[sum[i].part[p].lane];
       *most = d > *most ? d : *most;
     }
@@ -345,7 +352,7 @@ static int make_sum(Mac *mac, const Sum *sum, int f, int beat) {
       const int i = b * l->lanes + f;
       const bool none = i >= u->m || p >= sum[i].n_parts;
       const Share *part = none ? NULL : &sum[i].part[p];
-      choice[b] = distinct(value, &n, none ? hir_const(k, 0) : mac->kept[part->lane][depth_at(mac->s, part, l->at[b])]);
+      choice[b] = distinct(value, &n, none ? hir_const(k, 0) : mac->kept[part->lane][place_at(mac->s, part, l->at[b])]);
     }
     const int term = l->beats == 1 ? value[0] : stream_pick(k, beat, l->beats, choice, n, value);
     total = total < 0 ? term : hir_add(k, total, term, 0);
@@ -372,22 +379,33 @@ static int make_finish(Mac *mac, const Sum *sum, int f, int beat, int total) {
   return l->beats == 1 ? value[0] : stream_pick(mac->k, beat, l->beats, choice, n, value);
 }
 
-/* Whether a beat leaves in this step, and which. */
+/* Whether a beat leaves with this token, and which. */
 static int make_control(Mac *mac, Unit *u, int *beat) {
   Kernel *k = mac->k;
-  const int steps = mac->s->steps, beats = mac->l->beats;
-  int64_t *now = mem_array((size_t)steps, sizeof *now), *then = mem_array((size_t)steps, sizeof *then),
-          *next = mem_array((size_t)beats, sizeof *next);
+  const int steps = mac->s->steps, beats = mac->l->beats, flush = mac->l->at[beats - 1] - steps + 1 > 0 ? mac->l->at[beats - 1] - steps + 1 : 0;
+  int64_t *now = mem_array((size_t)steps, sizeof *now), *late = mem_array((size_t)flush + 1, sizeof *late),
+          *older = mem_array((size_t)flush + 1, sizeof *older), *next = mem_array((size_t)beats, sizeof *next);
+  u->front.flush = flush;
   u->emits = mem_array((size_t)steps, 1);
+  u->late = mem_array((size_t)flush + 1, 1);
   for (int b = 0; b < beats; b++) {
     const int t = mac->l->at[b];
-    *(t < steps ? &now[t] : &then[t - steps]) = 1;
-    u->emits[t % steps] |= t < steps ? 1 : 2;
-    u->front.flush = t >= steps && t - steps + 1 > u->front.flush ? t - steps + 1 : u->front.flush;
+    if (t < steps)
+      now[t] = u->emits[t] = 1;
+    else
+      late[t - steps] = u->late[t - steps] = 1;
     next[b] = (b + 1) % beats;
   }
-  const int zero = hir_const(k, 0), is_now = hir_mux(k, mac->step + 1, by_step(k, mac->step, steps, now, "now"), zero),
-            is_then = hir_mux(k, mac->step + 2, by_step(k, mac->step, steps, then, "then"), zero), emit = hir_max(k, is_now, is_then);
+  for (int a = 0; a <= flush; a++)
+    older[a] = a < flush ? a + 1 : a;
+  const int zero = hir_const(k, 0);
+  int emit = hir_mux(k, mac->step + 1, by_step(k, mac->step, steps, now, "now"), zero);
+  if (flush) { /* tokens since a position's end */
+    const int before = add_state(k, "age", 0, flush), age = hir_mux(k, mac->step + 2, zero, before);
+    k->state[k->n_states - 1].init[0] = flush;
+    next_state(k, by_step(k, age, flush + 1, older, "older"));
+    emit = hir_max(k, emit, by_step(k, age, flush + 1, late, "late"));
+  }
   *beat = -1;
   if (beats > 1) {
     *beat = add_state(k, "beat", 0, beats - 1);

@@ -26,7 +26,7 @@ typedef struct {
   int64_t *exit; /* ring: ticks at which a beat is the kernel's output */
   int exit_first, exits;
   int64_t frame_beats, beats;
-  bool push, moves;
+  int age; /* tokens since a position's last one, of those in which results leave */
 } State;
 
 typedef struct {
@@ -79,6 +79,7 @@ static void start_unit(State *x, const Stream *s, Unit *u) {
   x->front = u->kind == UNIT_MAP ? NULL : front_new(u->kind, &u->front);
   x->exit = mem_array((size_t)x->latency + 1, sizeof *x->exit);
   x->frame_beats = frame_beats(u->out);
+  x->age = u->front.flush;
   u->first = u->last = -1;
 }
 
@@ -128,10 +129,12 @@ static void push_all(Run *r, const int *link, int n) {
     r->fifo[link[i]].pushed = 1;
 }
 
-static bool emits(const Unit *u, FrontToken t) {
+static bool emits(State *x, FrontToken t) {
+  const Unit *u = x->u;
   if (!t.valid)
     return false;
-  return u->emits ? ((u->emits[t.step] & 1) && t.live) || ((u->emits[t.step] & 2) && t.last) : t.live;
+  x->age = t.last ? 0 : x->age < u->front.flush ? x->age + 1 : x->age;
+  return (t.live && (!u->emits || u->emits[t.step])) || (u->late && x->age < u->front.flush && u->late[x->age]);
 }
 
 static void note_beat(const Run *r, State *x) {
@@ -163,7 +166,7 @@ static bool clock_unit(Run *r, State *x) {
   }
   for (int i = 0; takes && i < x->n_in; i++)
     r->fifo[x->in[i]].popped = 1;
-  if (ce && emits(x->u, t)) {
+  if (ce && emits(x, t)) {
     int at = x->exit_first + x->exits++;
     x->exit[at > x->latency ? at - x->latency - 1 : at] = x->tick + x->latency;
   }

@@ -25,6 +25,8 @@ void stream_slot(const Edge *e, int c, int *beat, int *lane) {
 
 /* ---- kernels ---- */
 
+enum { MEMORY_BITS = 4096 }; /* what is worth a block RAM */
+
 static HirPort port(const char *name, int first, int n, Format f) {
   return (HirPort){.name = name, .rank = 1, .dim = {n}, .first = first, .n = n, .fmt = f};
 }
@@ -87,6 +89,7 @@ void stream_kernel_done(const Build *b, Unit *u, Kernel *k, int n, const int *ou
   hir_check(k);
   if (b->o->family->three_input && !states)
     hir_ternary(k);
+  k->memory_bits = MEMORY_BITS;
   hir_pipeline(k, b->o->clock_ns, b->o->family);
   if (states && hir_loop(k) != 1)
     diag_error(EXIT_UNSUPPORTED, u->node, "its accumulators need more than one cycle at --clock=%g; use a longer clock period", b->o->clock_ns);

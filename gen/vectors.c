@@ -103,24 +103,38 @@ static Vectors without_samples(const Kernel *k, size_t random, size_t samples) {
   for (; v.n_corner % steps; v.n_corner++) /* a window's rest is zero */
     ;
   random_inputs(k, v.in + v.n_corner * (size_t)k->n_in, random);
-  hir_eval(k, v.n_corner + random, v.in, v.out, NULL, NULL, NULL);
   v.n = v.n_due = v.n_corner + random + samples;
   return v;
+}
+
+static void add_samples(Vectors *v, const Kernel *k, const Samples *s, const int64_t *raw, const int64_t *out, size_t random) {
+  size_t at = v->n - s->n;
+  v->source = random ? mem_printf("%zu random inputs, %s", random, path_base(s->source)) : s->source;
+  memcpy(v->in + at * (size_t)k->n_in, raw, s->n * (size_t)k->n_in * sizeof *raw);
+  memcpy(v->out + at * (size_t)k->n_out, out, s->n * (size_t)k->n_out * sizeof *out);
 }
 
 Vectors vectors_from(const Kernel *k, const Samples *s, const int64_t *raw, const int64_t *out, size_t random) {
   random -= k->steps > 1 ? random % (size_t)k->steps : 0;
   Vectors v = without_samples(k, random, s->n);
-  size_t at = v.n - s->n;
-  v.source = random ? mem_printf("%zu random inputs, %s", random, path_base(s->source)) : s->source;
-  memcpy(v.in + at * (size_t)k->n_in, raw, s->n * (size_t)k->n_in * sizeof *raw);
-  memcpy(v.out + at * (size_t)k->n_out, out, s->n * (size_t)k->n_out * sizeof *out);
+  hir_eval(k, v.n_corner + random, v.in, v.out, NULL, NULL, NULL);
+  add_samples(&v, k, s, raw, out, random);
   return k->n_state ? interleaved(k, &v) : v;
+}
+
+Vectors vectors_stream(const Stream *st, const Kernel *k, const Samples *s, const int64_t *raw, const int64_t *out, size_t random) {
+  Vectors v = without_samples(k, random, s->n);
+  StreamEval *e = stream_eval_new(st);
+  for (size_t i = 0; i < v.n_corner + random; i++)
+    stream_eval_run(e, v.in + i * (size_t)k->n_in, v.out + i * (size_t)k->n_out);
+  add_samples(&v, k, s, raw, out, random);
+  return v;
 }
 
 Vectors vectors_random(const Kernel *k, size_t random) {
   bool all = !random && !k->n_state && input_bits(k) <= ALL_BITS;
   Vectors v = without_samples(k, all ? (size_t)1 << input_bits(k) : random ? random : RANDOM_SAMPLES, 0);
+  hir_eval(k, v.n, v.in, v.out, NULL, NULL, NULL);
   v.source = all ? "all inputs" : "random inputs, seed 2";
   return k->n_state ? interleaved(k, &v) : v;
 }

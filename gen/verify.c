@@ -106,13 +106,12 @@ void verify(const Design *d) {
 }
 
 void summary(const Design *d, const Comparison *c) {
-  const Kernel *k = d->k;
-  HirCost cost = hir_cost(k, -1);
+  const HirCost cost = d->cost[0];
   printf(
-      "%s: %lld adders (%lld carry bits), %lld multipliers, %lld table bits; latency %d cycles, II %d; about %lld LUT, %lld FF, %lld DSP "
-      "(estimated)\n",
+      "%s: %lld adders (%lld carry bits), %lld multipliers, %lld table bits; latency %lld cycles, II %lld; about %lld LUT, %lld FF, %lld "
+      "DSP (estimated)\n",
       d->o->out_dir, (long long)cost.adders, (long long)cost.adder_bits, (long long)cost.mults, (long long)cost.lut_entries_bits,
-      vhdl_latency(k), hir_interval_cycles(k), (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
+      (long long)design_latency(d), (long long)design_interval(d), (long long)cost.luts, (long long)cost.ffs, (long long)cost.dsps);
   if (c) {
     report_pruned(d, c, stdout);
     compare_line(c, stdout);

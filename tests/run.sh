@@ -29,6 +29,7 @@ search-fast|100|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
+stream-units-fast|60|tests/e2e/stream_units.sh fast
 html|90|tests/e2e/html.sh
 prune|60|tests/e2e/prune.sh
 calibrate|100|tests/e2e/calibrate.sh
@@ -68,6 +69,7 @@ synth|240|tests/e2e/synth.sh
 tcl|60|tests/e2e/tcl.sh
 cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
+stream-units|300|tests/e2e/stream_units.sh full
 html|120|tests/e2e/html.sh
 prune|120|tests/e2e/prune.sh
 calibrate|200|tests/e2e/calibrate.sh

@@ -5,13 +5,13 @@
 -- In: frames of ROWS_G rows of ROW_WORDS_G words of WORD_BITS_G bits, a word a beat, into SLOTS_G row slots (nn_stream_rows).
 -- Out: for each of OUT_ROWS_G output rows, for each of OUT_COLS_G positions, STEPS_G tokens, back to back:
 --   m_step  0 to STEPS_G - 1
---   m_live  '1': of a position. '0': one of the FLUSH_G tokens of a flush, m_step 0 to FLUSH_G - 1, m_last '1', any m_data
---   m_last  '1': what came before this position (or this flush) was a position, '0': a flush, or nothing since the reset
+--   m_live  '1': of a position. '0': an idle token, m_step 0, any m_data
+--   m_last  '1': the first token after a position's last
 --   m_data  port 0 lowest: port p has, of entry p * PERIOD_G + (m_step + PHASE_G(p)) mod PERIOD_G of ORDER_*_G, input row
 --           ROW_FIRST_G + output row * ROW_STEP_G + ORDER_ROW_G(entry), of it word WORD_FIRST_G + position * WORD_STEP_G +
 --           ORDER_WORD_G(entry); PAD_G where that is outside of the frame
--- An output row begins when the rows that it reads are written. If no position can follow a position at once and FLUSH_G > 0, a flush
--- comes; a position that could begin meanwhile waits for its end. FLUSH_G may not be above STEPS_G.
+-- An output row begins when the rows that it reads are written. While no position can follow a position, up to FLUSH_G idle tokens do: what
+-- is behind finishes the position with them.
 --
 -- IDENTITY_G: word i at step i from PERIOD_G words, on every port: a counter instead of a table; ORDER_*_G and PHASE_G are not read.
 --
@@ -104,8 +104,8 @@ architecture rtl of nn_stream_fetch is
   signal step     : t_step;
   signal turn     : t_turn;    -- step modulo PERIOD_G
   signal word     : t_word;
-  signal flushing : std_logic; -- in a flush, but not at its first step
-  signal owes     : std_logic; -- the last token but flushes was a position's, which no flush has followed
+  signal idle     : natural range 0 to FLUSH_G; -- idle tokens that may come still
+  signal owes     : std_logic; -- the last token was a position's last
   signal inside   : std_logic; -- in an output row that has begun
   signal goes     : std_logic; -- a position's token
   signal ends     : std_logic; -- the last one of a position
@@ -119,8 +119,8 @@ architecture rtl of nn_stream_fetch is
 
 begin
 
-  assert FLUSH_G <= STEPS_G and PAD_G'length = WORD_BITS_G
-    report "nn_stream_fetch: FLUSH_G is above STEPS_G, or PAD_G is no word"
+  assert PAD_G'length = WORD_BITS_G
+    report "nn_stream_fetch: PAD_G is no word"
     severity failure;
   assert IDENTITY_G or (ORDER_ROW_G'length = PORTS_G * PERIOD_G and ORDER_WORD_G'length = PORTS_G * PERIOD_G and PHASE_G'length = PORTS_G)
     report "nn_stream_fetch: ORDER_ROW_G, ORDER_WORD_G or PHASE_G is too short or too long"
@@ -153,43 +153,38 @@ begin
       r_free    => row_free
     );
 
-  goes     <= (inside or there) and not flushing;
+  goes     <= inside or there;
   ends     <= '1' when step = STEPS_G - 1 else '0';
   row_next <= ce and goes and ends when word = C_WORD_LAST else '0';
   row_free <= b_frees when ce = '1' else 0; -- 0 where there is no token
 
   p_counters : process (clk)
-    variable v_flush : std_logic;
+    variable v_idle : std_logic;
   begin
     if rising_edge(clk) then
       if ce = '1' then
-        v_flush := '0';
-        if FLUSH_G > 0 and (flushing = '1' or (goes = '0' and owes = '1')) then
-          v_flush := '1';
+        v_idle := '0';
+        if goes = '0' and idle /= 0 then
+          v_idle := '1';
         end if;
 
-        a_token.valid <= goes or v_flush;
+        a_token.valid <= goes or v_idle;
         a_token.live  <= goes;
-        a_token.last  <= owes or v_flush;
+        a_token.last  <= owes;
         a_token.step  <= std_logic_vector(to_unsigned(step, C_STEP_BITS));
         a_row         <= row;
         a_slot        <= row_slot;
         a_word        <= word;
         a_frees       <= 0;
 
-        if v_flush = '1' then
-          if step = FLUSH_G - 1 then
-            step     <= 0;
-            flushing <= '0';
-            owes     <= '0';
-          else
-            step     <= step + 1;
-            flushing <= '1';
-          end if;
+        if v_idle = '1' then
+          idle <= idle - 1;
+          owes <= '0';
         elsif goes = '1' and ends = '1' then
           step <= 0;
           turn <= 0;
           owes <= '1';
+          idle <= FLUSH_G;
           if word = C_WORD_LAST then
             word    <= WORD_FIRST_G;
             inside  <= '0';
@@ -200,6 +195,7 @@ begin
           end if;
         elsif goes = '1' then
           step   <= step + 1;
+          owes   <= '0';
           inside <= '1';
           if turn = PERIOD_G - 1 then
             turn <= 0;
@@ -215,7 +211,7 @@ begin
         step     <= 0;
         turn     <= 0;
         word     <= WORD_FIRST_G;
-        flushing <= '0';
+        idle     <= 0;
         owes     <= '0';
         inside   <= '0';
       end if;

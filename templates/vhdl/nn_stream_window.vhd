@@ -5,8 +5,8 @@
 -- In: frames of ROWS_G rows of ROW_WORDS_G words of WORD_BITS_G bits, a word a beat, into SLOTS_G row slots (nn_stream_rows).
 -- Out: for each of OUT_ROWS_G output rows, for each of OUT_COLS_G positions, STEPS_G tokens:
 --   m_step  0 to STEPS_G - 1
---   m_live  '1': of a position. '0': one of the FLUSH_G tokens of a flush, m_step 0 to FLUSH_G - 1, m_last '1', any m_data
---   m_last  '1': what came before this position (or this flush) was a position, '0': a flush, or nothing since the reset
+--   m_live  '1': of a position. '0': an idle token, m_step 0, any m_data
+--   m_last  '1': the first token after a position's last
 --   m_data  KERNEL_ROWS_G x KERNEL_WORDS_G x TAP_WORDS_G words, number ((y * KERNEL_WORDS_G) + x) * TAP_WORDS_G + b lowest first: input row
 --           ROW_FIRST_G + output row * ROW_STEP_G + y * ROW_DILATION_G, of it word WORD_FIRST_G + position * WORD_STEP_G +
 --           x * WORD_DILATION_G + b; PAD_G where that is outside of the frame
@@ -14,8 +14,7 @@
 -- positions WORD_STEP_G words are shifted in, so that a position costs STEPS_G + WORD_STEP_G - 1 cycles. The last positions of a row, which
 -- reach into the padding behind it, are made while the next row's first words are shifted in: an output row costs max(words read,
 -- (OUT_COLS_G - 1) * WORD_STEP_G + 1) shifts. When no row is there, what is still owed is made with idle words.
--- If nothing at all follows a position and FLUSH_G > 0, a flush comes; a position that could begin meanwhile waits for its end.
--- FLUSH_G may not be above STEPS_G.
+-- While no position can follow a position, up to FLUSH_G idle tokens do: what is behind finishes the position with them.
 --
 -- m_ready is a clock enable: at an edge with m_ready = '0' all that reads stands still, with or without m_valid. Writing does not.
 -- Latency: after the 3rd rising edge the row's first word is in the shift registers, the one that takes the last beat of the rows it waits
@@ -128,14 +127,15 @@ architecture rtl of nn_stream_window is
   signal d_live   : std_logic;
   signal d_last   : std_logic;
   signal d_step   : natural range 0 to STEPS_G - 1;
-  signal owes     : std_logic; -- the last token but flushes was a position's, which no flush has followed
+  signal idle     : natural range 0 to FLUSH_G; -- idle tokens that may come still, were d_* not the last of a position
+  signal owes     : std_logic; -- a position's last token was the one before d_*
   signal stays    : std_logic; -- a position has steps left
-  signal flushing : std_logic; -- a flush has
+  signal ends     : std_logic; -- it has not
 
 begin
 
-  assert FLUSH_G <= STEPS_G and PAD_G'length = WORD_BITS_G and (OUT_COLS_G = 1 or WORD_STEP_G > 0)
-    report "nn_stream_window: FLUSH_G is above STEPS_G, PAD_G is no word, or WORD_STEP_G is 0"
+  assert PAD_G'length = WORD_BITS_G and (OUT_COLS_G = 1 or WORD_STEP_G > 0)
+    report "nn_stream_window: PAD_G is no word, or WORD_STEP_G is 0"
     severity failure;
 
   u_rows : entity work.nn_stream_rows
@@ -201,10 +201,12 @@ begin
   first    <= delay(C_DELAY);
   brings   <= '1' when first = '1' or (moving = '1' and between = nn_clip(WORD_STEP_G - 1, 0, integer'high)) else '0';
   stays    <= '1' when d_valid = '1' and d_live = '1' and d_step /= STEPS_G - 1 else '0';
-  flushing <= '1' when d_valid = '1' and d_live = '0' and d_step /= FLUSH_G - 1 else '0';
-  shift    <= m_ready and c_valid and not stays and not (flushing and brings);
+  ends     <= d_valid and d_live and not stays;
+  shift    <= m_ready and c_valid and not stays;
 
   p_position : process (clk)
+    variable v_idle : natural range 0 to FLUSH_G;
+    variable v_owes : std_logic;
   begin
     if rising_edge(clk) then
       if shift = '1' then
@@ -232,23 +234,30 @@ begin
       end if;
 
       if m_ready = '1' then
-        if stays = '1' or flushing = '1' then
+        v_idle := idle;
+        if ends = '1' then
+          v_idle := FLUSH_G;
+        end if;
+        v_owes := owes or ends;
+        d_last <= v_owes;
+        if stays = '1' then
           d_step <= d_step + 1;
-        elsif c_valid = '1' then
-          d_valid <= brings;
+        elsif c_valid = '1' and brings = '1' then
+          d_valid <= '1';
           d_live  <= '1';
-          d_last  <= owes;
           d_step  <= 0;
-          owes    <= owes or brings;
-        elsif FLUSH_G > 0 and owes = '1' then
+          v_owes  := '0';
+        elsif v_idle /= 0 then
           d_valid <= '1';
           d_live  <= '0';
-          d_last  <= '1';
           d_step  <= 0;
-          owes    <= '0';
+          v_idle  := v_idle - 1;
+          v_owes  := '0';
         else
           d_valid <= '0';
         end if;
+        idle <= v_idle;
+        owes <= v_owes;
       end if;
 
       if rst = '1' then
@@ -262,6 +271,7 @@ begin
         d_live  <= '0';
         d_last  <= '0';
         d_step  <= 0;
+        idle    <= 0;
         owes    <= '0';
       end if;
     end if;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stream_depth.c - how deep every FIFO is, so that branches that part and meet again can neither block each other nor lose time.
+ *
+ * Everything that a unit does depends on beats alone, never on when they come: the stream is a Kahn process network. One schedule that
+ * keeps within the FIFOs is then enough to prove that none, whatever stalls, gets stuck (Parks 1995; Geilen and Basten 2003). That schedule
+ * is made here: the stream at full speed with FIFOs without limit where branches meet, and what they held at most is their depth.
+ */
+#include "stream_build.h"
+
+void stream_depths(Stream *s) {
+  enum { LEAST = 2, FRAMES = 4 };
+  bool meets = false;
+  for (int i = 0; i < s->n_links; i++) {
+    Link *l = s->link[i];
+    l->depth = l->reader && l->reader->n_in > 1 ? 0 : LEAST;
+    meets |= !l->depth;
+  }
+  const bool runs = stream_time(s, FRAMES);
+  if (runs && meets) {
+    for (int i = 0; i < s->n_links; i++)
+      if (!s->link[i]->depth)
+        s->link[i]->depth = s->link[i]->most_held + 1 > LEAST ? s->link[i]->most_held + 1 : LEAST;
+  }
+  if (!runs || (meets && !stream_time(s, FRAMES)))
+    diag_error(EXIT_UNSUPPORTED, NULL, "internal: the stream does not run to its end");
+}
