@@ -270,14 +270,15 @@ NN_LOOP void nn_product_alone(const int16_t *x, const uint32_t (*run)[2], size_t
     const int16_t *p = w;
     n = m - r < 8 ? m - r : 8;
     if (word) {
-      for (i = 0; i + 4 <= words; i += 4, p += 8 * n) {
-        NN_ALONE_STEP(0, x + 2 * (size_t)word[i])
-        NN_ALONE_STEP(1, x + 2 * (size_t)word[i + 1])
-        NN_ALONE_STEP(2, x + 2 * (size_t)word[i + 2])
-        NN_ALONE_STEP(3, x + 2 * (size_t)word[i + 3])
+      const uint32_t *at = word;
+      for (j = words / 4; j; j--, at += 4, p += 8 * n) {
+        NN_ALONE_STEP(0, x + 2 * (size_t)at[0])
+        NN_ALONE_STEP(1, x + 2 * (size_t)at[1])
+        NN_ALONE_STEP(2, x + 2 * (size_t)at[2])
+        NN_ALONE_STEP(3, x + 2 * (size_t)at[3])
       }
-      for (; i < words; i++, p += 2 * n) {
-        NN_ALONE_STEP(0, x + 2 * (size_t)word[i])
+      for (j = words % 4; j; j--, at++, p += 2 * n) {
+        NN_ALONE_STEP(0, x + 2 * (size_t)at[0])
       }
     }
     for (i = 0; i < runs && !word; i++) {
