@@ -148,7 +148,7 @@ static void most_memory(CStream *c, const CUnit *u) {
   }
   c->panel = most(c->panel, u->panel_rows * u->panel_cols * (q->taps.channels == 1 ? 1 : (q->taps.channels + 1) / 2));
   c->parts = most(c->parts, u->sum_kind == 2 ? q->m + 1 : 0);
-  c->weights = most(c->weights, u->weight_bits == 8 ? 2 * u->n_pairs * q->m + 16 : 0);
+  c->weights = most(c->weights, u->weight_bits == 8 ? 2 * u->n_pairs * (u->narrow ? 8 : q->m) + 32 : 0);
 }
 
 static void plan_units(CStream *c) {

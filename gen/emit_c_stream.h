@@ -28,7 +28,9 @@ typedef struct {
   int batch;       /* positions whose sums are finished together */
   int sum_kind;    /* PRODUCT: lane kind of the sums, 1 or 2 */
   bool paired;     /* PRODUCT: of 16-bit integers, two at a time */
+  bool sparse;     /* few pairs of weights are not 0: these are listed */
   int weight_bits; /* 8, 16 or 32, as stored */
+  bool narrow;     /* of 8 bits, and made wider as they are read: few positions share them */
   int n_pairs, step;
   CPair *pair;
   int row_words, col_words; /* of the panel, from position to position below or to the right */

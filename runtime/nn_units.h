@@ -142,19 +142,60 @@ NN_LOOP void nn_product16(const uint32_t *x, const uint32_t (*run)[2], size_t ru
   }
 }
 
+/* Weights that are stored in 8 bits; up to fifteen more are read and written. */
+NN_LOOP void nn_widen(int16_t *to, const int8_t *from, size_t n) {
+  size_t i;
+#if NN_VECTORS
+  NN_VECTOR(narrow, int8_t, NN_SUB_16);
+  for (i = 0; i < n; i += NN_SUB_16) {
+    narrow v;
+    memcpy(&v, from + i, sizeof v);
+    *(nn_s16 *)(void *)(to + i) = __builtin_convertvector(v, nn_s16);
+  }
+#else
+  for (i = 0; i < n; i++)
+    to[i] = from[i];
+#endif
+}
+
+/* Weights of 8 bits, made wider for eight channels at a time. */
+NN_LOOP void nn_product8(const uint32_t *x, const uint32_t (*run)[2], size_t runs, size_t step, size_t words, const int8_t *w,
+                         const int32_t *bias, size_t m, int32_t *y, int16_t *wide) {
+  size_t r, n;
+  for (r = 0; r < m; r += n, w += 2 * n * words) {
+    n = m - r < 8 ? m - r : 8;
+    nn_widen(wide, w, 2 * n * words);
+    nn_product16(x, run, runs, step, words, wide, bias ? bias + r : bias, n, y + r * NN_LANES);
+  }
+}
+
+/* As nn_product16 where most weights are 0: of each channel, how many words have others, where they are, and these. */
+NN_LOOP void nn_product_sparse(const uint32_t *x, const uint32_t *count, const uint32_t *word, const int16_t *w, const int32_t *bias,
+                               size_t m, int32_t *y) {
+  size_t r, b, j;
+  for (r = 0; r < m; word += count[r], w += 2 * (size_t)count[r], r++, y += NN_LANES)
+    for (b = 0; b < NN_LANES; b += NN_SUB_32) {
+      nn_u32 a0 = nn_w32(bias ? (uint32_t)bias[r] : 0), a1 = nn_w32(0), a2 = a1, a3 = a1;
+      const uint32_t *at = word;
+      const int16_t *p = w;
+      for (j = count[r] / 4; j; j--, at += 4, p += 8) {
+        a0 = NN_MADD(a0, NN_X(32, x + (size_t)at[0] * NN_LANES + b), nn_w32(nn_weights(p)));
+        a1 = NN_MADD(a1, NN_X(32, x + (size_t)at[1] * NN_LANES + b), nn_w32(nn_weights(p + 2)));
+        a2 = NN_MADD(a2, NN_X(32, x + (size_t)at[2] * NN_LANES + b), nn_w32(nn_weights(p + 4)));
+        a3 = NN_MADD(a3, NN_X(32, x + (size_t)at[3] * NN_LANES + b), nn_w32(nn_weights(p + 6)));
+      }
+      for (j = count[r] % 4; j; j--, at++, p += 2)
+        a0 = NN_MADD(a0, NN_X(32, x + (size_t)at[0] * NN_LANES + b), nn_w32(nn_weights(p)));
+      NN_Y(32, y + b) = (NN_YTYPE(32))(a0 + a1 + a2 + a3);
+    }
+}
+
 /* Sums that need more than 32 bits are made of partial ones that do not: y[r] = (first ? bias[r] : y[r]) + part[r]. */
 NN_LOOP void nn_add_parts(int64_t *y, const int32_t *part, const int64_t *bias, int first, size_t m) {
   size_t r, l;
   for (r = 0; r < m; r++)
     for (l = 0; l < NN_LANES; l++)
       y[r * NN_LANES + l] = (first ? bias[r] : y[r * NN_LANES + l]) + part[r * NN_LANES + l];
-}
-
-/* Weights that are stored in 8 bits. */
-NN_LOOP void nn_widen(int16_t *to, const int8_t *from, size_t n) {
-  size_t i;
-  for (i = 0; i < n; i++)
-    to[i] = from[i];
 }
 
 /* ---- everything else reads rows, each behind its pointer ---- */
@@ -295,6 +336,16 @@ NN_LOOP void nn_product_alone(const int16_t *x, const uint32_t (*run)[2], size_t
     }
     a0 = _mm256_add_epi32(_mm256_add_epi32(a0, a1), _mm256_add_epi32(a2, a3));
     _mm256_storeu_si256((__m256i *)(void *)(y + r), a0);
+  }
+}
+
+NN_LOOP void nn_product_alone8(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
+                               const int8_t *w, const int32_t *bias, size_t m, int32_t *y, int16_t *wide) {
+  size_t r, n;
+  for (r = 0; r < m; r += n, w += 2 * n * words) {
+    n = m - r < 8 ? m - r : 8;
+    nn_widen(wide, w, 2 * n * words);
+    nn_product_alone(x, run, runs, step, word, words, wide, bias ? bias + r : bias, n, y + r);
   }
 }
 
