@@ -26,9 +26,9 @@ typedef struct {
   const Options *o;
   const Config *config;
   Stream *s;
-  Place **view;  /* by tensor id, by element; NULL before it is made */
+  Place **view;     /* by tensor id, by element; NULL before it is made */
   int64_t interval; /* cycles a frame that are aimed at (stream_plan.c) */
-  uint8_t *done; /* by index in Graph.node: part of an earlier node's unit */
+  uint8_t *done;    /* by index in Graph.node: part of an earlier node's unit */
 } Build;
 
 /* How the elements of a tensor lie on a frame: channels first ([..][C][rows][cols]) or last. */
@@ -42,6 +42,21 @@ static inline int layout_positions(Layout l) {
 }
 static inline int layout_element(Layout l, int position, int channel) {
   return l.last ? position * l.channels + channel : channel * l.rows * l.cols + position;
+}
+
+/* The window that is the position itself. */
+static inline Taps stream_each_position(int rows, int cols, int channels) {
+  return (Taps){.rows = rows,
+                .cols = cols,
+                .channels = channels,
+                .kernel_rows = 1,
+                .kernel_cols = 1,
+                .row_step = 1,
+                .col_step = 1,
+                .row_dilation = 1,
+                .col_dilation = 1,
+                .out_rows = rows,
+                .out_cols = cols};
 }
 
 /* Formats must be assigned (quant.h). With errors (diag_errors) what comes back is not whole. */

@@ -216,8 +216,7 @@ static void lower_map(Build *b, const Node *n) {
     fmt[inputs++] = e->fmt;
   }
   stream_unit_last(b->s, u);
-  u->taps = (Taps){.rows = l.rows, .cols = l.cols, .channels = l.channels, .kernel_rows = 1, .kernel_cols = 1, .row_step = 1, .col_step = 1,
-                   .row_dilation = 1, .col_dilation = 1, .out_rows = l.rows, .out_cols = l.cols};
+  u->taps = stream_each_position(l.rows, l.cols, l.channels);
   const Part part = {.node = chain, .n = count, .shape = shape, .fmt = fmt};
   u->plain = stream_part(b, &part);
   if (!u->plain)
@@ -271,8 +270,13 @@ static void lower_inputs(Build *b) {
     Edge *e = s->in[i] = stream_edge(b, t, l, t->fmt);
     e->element = element;
     view_from_edge(b, t, e);
-    port[i] = (HirPort){.name = t->name, .rank = t->rank, .first = s->n_in_elements, .n = (int)tensor_count(t), .fmt = t->fmt,
-                        .scale = t->scale, .zero = t->zero};
+    port[i] = (HirPort){.name = t->name,
+                        .rank = t->rank,
+                        .first = s->n_in_elements,
+                        .n = (int)tensor_count(t),
+                        .fmt = t->fmt,
+                        .scale = t->scale,
+                        .zero = t->zero};
     memcpy(port[i].dim, t->dim, sizeof t->dim);
     s->n_in_elements += port[i].n;
   }
@@ -315,8 +319,13 @@ static void lower_outputs(Build *b) {
     if (!e)
       continue;
     s->out[s->n_out++] = stream_link(s, e, NULL);
-    port[i] = (HirPort){.name = t->name, .rank = t->rank, .first = s->n_out_elements, .n = (int)tensor_count(t), .fmt = e->fmt,
-                        .scale = t->scale, .zero = t->zero};
+    port[i] = (HirPort){.name = t->name,
+                        .rank = t->rank,
+                        .first = s->n_out_elements,
+                        .n = (int)tensor_count(t),
+                        .fmt = e->fmt,
+                        .scale = t->scale,
+                        .zero = t->zero};
     memcpy(port[i].dim, t->dim, sizeof t->dim);
     s->n_out_elements += port[i].n;
   }

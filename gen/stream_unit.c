@@ -92,7 +92,8 @@ void stream_kernel_done(const Build *b, Unit *u, Kernel *k, int n, const int *ou
   k->memory_bits = MEMORY_BITS;
   hir_pipeline(k, b->o->clock_ns, b->o->family);
   if (states && hir_loop(k) != 1)
-    diag_error(EXIT_UNSUPPORTED, u->node, "its accumulators need more than one cycle at --clock=%g; use a longer clock period", b->o->clock_ns);
+    diag_error(EXIT_UNSUPPORTED, u->node, "its accumulators need more than one cycle at --clock=%g; use a longer clock period",
+               b->o->clock_ns);
   u->k = k;
 }
 
@@ -247,8 +248,7 @@ void stream_one_beat(Build *b, Unit *reader, Link *link) {
     return;
   Unit *u = stream_unit(b, reader->node, mem_printf("%s_beat", e->name), "beat", MEANS_MOVE);
   stream_link(b->s, e, u);
-  u->taps = (Taps){.rows = e->rows, .cols = e->cols, .channels = e->channels, .kernel_rows = 1, .kernel_cols = 1, .row_step = 1,
-                   .col_step = 1, .row_dilation = 1, .col_dilation = 1, .out_rows = e->rows, .out_cols = e->cols};
+  u->taps = stream_each_position(e->rows, e->cols, e->channels);
   u->front.steps = 1;
   u->kind = UNIT_WINDOW;
   const int n = e->rows * e->cols * e->channels;
