@@ -73,10 +73,10 @@ architecture rtl of nn_stream_fetch is
   constant C_ROW_LAST  : integer  := ROW_FIRST_G + (OUT_ROWS_G - 1) * ROW_STEP_G;
   constant C_WORD_LAST : integer  := WORD_FIRST_G + (OUT_COLS_G - 1) * WORD_STEP_G;
 
-  subtype t_row is integer range ROW_FIRST_G to C_ROW_LAST;
-  subtype t_word is integer range WORD_FIRST_G to C_WORD_LAST; -- of a position's first word
-  subtype t_step is natural range 0 to STEPS_G - 1;
-  subtype t_turn is natural range 0 to PERIOD_G - 1;
+  subtype t_row is integer range ROW_FIRST_G to ROW_FIRST_G + nn_top(C_ROW_LAST - ROW_FIRST_G);
+  subtype t_word is integer range WORD_FIRST_G to WORD_FIRST_G + nn_top(C_WORD_LAST - WORD_FIRST_G); -- of a position's first word
+  subtype t_step is natural range 0 to nn_top(STEPS_G - 1);
+  subtype t_turn is natural range 0 to nn_top(PERIOD_G - 1);
 
   -- What goes along with a token.
   type t_token is record
@@ -92,10 +92,10 @@ architecture rtl of nn_stream_fetch is
 
   -- rows
   signal w_enable  : std_logic;
-  signal w_address : natural range 0 to C_DEPTH - 1;
+  signal w_address : natural range 0 to nn_top(C_DEPTH - 1);
   signal there     : std_logic;
   signal row       : t_row;
-  signal row_slot  : natural range 0 to SLOTS_G - 1;
+  signal row_slot  : natural range 0 to nn_top(SLOTS_G - 1);
   signal row_frees : natural range 0 to 2 * ROWS_G;
   signal row_next  : std_logic;
   signal row_free  : natural range 0 to 2 * ROWS_G;
@@ -104,7 +104,7 @@ architecture rtl of nn_stream_fetch is
   signal step     : t_step;
   signal turn     : t_turn;    -- step modulo PERIOD_G
   signal word     : t_word;
-  signal idle     : natural range 0 to FLUSH_G; -- idle tokens that may come still
+  signal idle     : natural range 0 to nn_top(FLUSH_G); -- idle tokens that may come still
   signal owes     : std_logic; -- the last token was a position's last
   signal inside   : std_logic; -- in an output row that has begun
   signal goes     : std_logic; -- a position's token
@@ -113,7 +113,7 @@ architecture rtl of nn_stream_fetch is
   -- behind the order table, the addresses, the memory
   signal a_token, b_token, c_token : t_token;
   signal a_row                     : t_row;
-  signal a_slot                    : natural range 0 to SLOTS_G - 1;
+  signal a_slot                    : natural range 0 to nn_top(SLOTS_G - 1);
   signal a_word                    : t_word;
   signal a_frees, b_frees          : natural range 0 to 2 * ROWS_G;
 
@@ -304,35 +304,35 @@ begin
     constant C_PADS_ROW : boolean := ROW_FIRST_G + least(C_ROW) < 0 or C_ROW_LAST + C_MOST_ROW >= ROWS_G;
     constant C_PADS     : boolean := WORD_FIRST_G + least(C_WORD) < 0 or C_WORD_LAST + C_MOST >= ROW_WORDS_G;
 
-    type t_slots is array (0 to C_MOST_ROW) of natural range 0 to SLOTS_G - 1;
+    type t_slots is array (0 to nn_top(C_MOST_ROW)) of natural range 0 to nn_top(SLOTS_G - 1);
 
-    function slots_of (rows : natural) return t_slots is
+    function slots_of (slots : positive) return t_slots is
       variable s : t_slots;
     begin
-      for i in 0 to rows loop
-        s(i) := i mod SLOTS_G;
+      for i in s'range loop
+        s(i) := i mod slots;
       end loop;
       return s;
     end function slots_of;
 
-    constant C_SLOTS     : t_slots  := slots_of(C_MOST_ROW);
+    constant C_SLOTS     : t_slots  := slots_of(SLOTS_G);
     constant C_ROW_BITS  : positive := nn_bits(C_MOST_ROW);
     constant C_WORD_BITS : positive := nn_bits(C_MOST);
 
-    type t_table is array (0 to PERIOD_G - 1) of std_logic_vector(C_ROW_BITS + C_WORD_BITS - 1 downto 0);
+    type t_table is array (0 to nn_top(PERIOD_G - 1)) of std_logic_vector(C_ROW_BITS + C_WORD_BITS - 1 downto 0);
 
     function table_of (rows : t_numbers; words : t_numbers) return t_table is
-      variable t : t_table;
+      variable t : t_table := (others => (others => '0'));
     begin
-      for i in t'range loop
+      for i in rows'range loop
         t(i) := std_logic_vector(to_unsigned(rows(i), C_ROW_BITS) & to_unsigned(words(i), C_WORD_BITS));
       end loop;
       return t;
     end function table_of;
 
-    signal a_add_row  : natural range 0 to C_MOST_ROW;
-    signal a_add_word : natural range 0 to C_MOST;
-    signal b_address  : natural range 0 to C_DEPTH - 1;
+    signal a_add_row  : natural range 0 to nn_top(C_MOST_ROW);
+    signal a_add_word : natural range 0 to nn_top(C_MOST);
+    signal b_address  : natural range 0 to nn_top(C_DEPTH - 1);
     signal b_outside  : std_logic;
     signal c_outside  : std_logic;
     signal c_data     : std_logic_vector(WORD_BITS_G - 1 downto 0);
@@ -373,9 +373,9 @@ begin
     end generate g_table;
 
     p_address : process (clk)
-      variable v_slot : natural range 0 to SLOTS_G - 1;
-      variable v_row  : integer range ROW_FIRST_G to C_ROW_LAST + C_MOST_ROW;
-      variable v_word : integer range WORD_FIRST_G to C_WORD_LAST + C_MOST;
+      variable v_slot : natural range 0 to nn_top(SLOTS_G - 1);
+      variable v_row  : integer range ROW_FIRST_G to C_ROW_LAST + nn_top(C_MOST_ROW);
+      variable v_word : integer range WORD_FIRST_G to C_WORD_LAST + nn_top(C_MOST);
     begin
       if rising_edge(clk) then
         if ce = '1' then

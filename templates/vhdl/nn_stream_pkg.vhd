@@ -13,6 +13,9 @@ package nn_stream_pkg is
   -- Bits of an unsigned number up to n, at least 1.
   function nn_bits (n : natural) return positive;
 
+  -- The end of a counter's range from 0: n, but 1 at least, because some tools make no bits, or no sense, of a range of one value.
+  function nn_top (n : natural) return positive;
+
   -- The nearest to n in low to high.
   function nn_clip (n : integer; low : integer; high : integer) return integer;
 
@@ -41,6 +44,14 @@ package body nn_stream_pkg is
     end loop;
     return bits;
   end function nn_bits;
+
+  function nn_top (n : natural) return positive is
+  begin
+    if n = 0 then
+      return 1;
+    end if;
+    return n;
+  end function nn_top;
 
   function nn_clip (n : integer; low : integer; high : integer) return integer is
   begin

@@ -7,6 +7,9 @@
 library ieee;
   use ieee.std_logic_1164.all;
 
+library work;
+  use work.nn_stream_pkg.all;
+
 entity nn_stream_ram is
   generic (
     WIDTH_G : positive;
@@ -15,17 +18,17 @@ entity nn_stream_ram is
   port (
     clk       : in  std_logic;
     w_enable  : in  std_logic;
-    w_address : in  natural range 0 to DEPTH_G - 1;
+    w_address : in  natural range 0 to nn_top(DEPTH_G - 1);
     w_data    : in  std_logic_vector(WIDTH_G - 1 downto 0);
     r_enable  : in  std_logic;
-    r_address : in  natural range 0 to DEPTH_G - 1;
+    r_address : in  natural range 0 to nn_top(DEPTH_G - 1);
     r_data    : out std_logic_vector(WIDTH_G - 1 downto 0)
   );
 end entity nn_stream_ram;
 
 architecture rtl of nn_stream_ram is
 
-  type t_memory is array (0 to DEPTH_G - 1) of std_logic_vector(WIDTH_G - 1 downto 0);
+  type t_memory is array (0 to nn_top(DEPTH_G - 1)) of std_logic_vector(WIDTH_G - 1 downto 0);
   signal memory : t_memory;
 
 begin

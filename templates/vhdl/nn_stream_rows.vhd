@@ -35,10 +35,10 @@ entity nn_stream_rows is
     s_valid   : in  std_logic;
     s_ready   : out std_logic;
     w_enable  : out std_logic;
-    w_address : out natural range 0 to nn_depth(SLOTS_G, ROW_WORDS_G) - 1;
+    w_address : out natural range 0 to nn_top(nn_depth(SLOTS_G, ROW_WORDS_G) - 1);
     r_there   : out std_logic;
-    r_row     : out integer range ROW_FIRST_G to ROW_FIRST_G + (OUT_ROWS_G - 1) * ROW_STEP_G;
-    r_slot    : out natural range 0 to SLOTS_G - 1;
+    r_row     : out integer range ROW_FIRST_G to ROW_FIRST_G + nn_top((OUT_ROWS_G - 1) * ROW_STEP_G);
+    r_slot    : out natural range 0 to nn_top(SLOTS_G - 1);
     r_frees   : out natural range 0 to 2 * ROWS_G;
     r_next    : in  std_logic;
     r_free    : in  natural range 0 to 2 * ROWS_G
@@ -54,7 +54,7 @@ architecture rtl of nn_stream_rows is
   constant C_WRAP_SLOTS : natural := (ROWS_G - (OUT_ROWS_G - 1) * ROW_STEP_G) mod SLOTS_G;
   constant C_DEBT       : natural := 2 * ROWS_G; -- rows given back before they are written, at most
 
-  subtype t_row is integer range ROW_FIRST_G to C_LAST;
+  subtype t_row is integer range ROW_FIRST_G to ROW_FIRST_G + nn_top(C_LAST - ROW_FIRST_G);
 
   -- The output row's first input row after that of another.
   function row_after (row : t_row) return t_row is
@@ -79,15 +79,15 @@ architecture rtl of nn_stream_rows is
     return nn_clip(row + ROW_STEP_G, 0, ROWS_G) - nn_clip(row, 0, ROWS_G);
   end function frees;
 
-  signal word        : natural range 0 to ROW_WORDS_G - 1;                -- of the row being written
-  signal slot        : natural range 0 to SLOTS_G - 1;
+  signal word        : natural range 0 to nn_top(ROW_WORDS_G - 1);        -- of the row being written
+  signal slot        : natural range 0 to nn_top(SLOTS_G - 1);
   signal room        : natural range 0 to SLOTS_G + C_DEBT;               -- rows that may be written, with the one being written
   signal ready, take : std_logic;
   signal have        : integer range -ROWS_G to ROWS_G + SLOTS_G;         -- rows written, from the first one of the frame being read
   signal row, next_row : t_row;                                           -- of the present output row, of the next
   signal need        : natural range 0 to ROWS_G;
   signal free        : natural range 0 to C_DEBT;
-  signal row_slot    : natural range 0 to SLOTS_G - 1;
+  signal row_slot    : natural range 0 to nn_top(SLOTS_G - 1);
 
 begin
 

@@ -72,6 +72,7 @@ architecture rtl of nn_stream_window is
   -- The window along a row, in words. A shift register holds C_WIDTH words; position p is in it when its newest word is C_NEWEST + p *
   -- WORD_STEP_G. Words C_LOW to C_HIGH are read, then idle words until the next row may begin: C_READ words and C_PITCH shifts a row.
   constant C_WIDTH  : positive := (KERNEL_WORDS_G - 1) * WORD_DILATION_G + TAP_WORDS_G;
+  constant C_STRIDE : positive := nn_top(WORD_STEP_G);
   constant C_TRAVEL : natural  := (OUT_COLS_G - 1) * WORD_STEP_G; -- shifts from a row's first position to its last
   constant C_NEWEST : integer  := WORD_FIRST_G + C_WIDTH - 1;
   constant C_LOW    : integer  := nn_clip(nn_clip(WORD_FIRST_G, 0, integer'high), integer'low, C_NEWEST);
@@ -85,27 +86,30 @@ architecture rtl of nn_stream_window is
   constant C_ALIGNED : boolean := WORD_FIRST_G mod TAP_WORDS_G = 0 and WORD_STEP_G mod TAP_WORDS_G = 0 and ROW_WORDS_G mod TAP_WORDS_G = 0 and
                                   WORD_DILATION_G mod TAP_WORDS_G = 0;
 
-  function mask_of (x : natural; b : natural) return natural is
+  -- Masks of a tap: words b of tap x share number x * C_MASKS + b mod C_MASKS.
+  function masks_of (aligned : boolean) return positive is
   begin
-    if C_ALIGNED then
-      return x;
+    if aligned then
+      return 1;
     end if;
-    return x * TAP_WORDS_G + b;
-  end function mask_of;
+    return TAP_WORDS_G;
+  end function masks_of;
+
+  constant C_MASKS : positive := masks_of(C_ALIGNED);
 
   -- rows
   signal w_enable  : std_logic;
-  signal w_address : natural range 0 to C_DEPTH - 1;
+  signal w_address : natural range 0 to nn_top(C_DEPTH - 1);
   signal there     : std_logic;
-  signal row       : integer range ROW_FIRST_G to C_ROW_LAST;
-  signal row_slot  : natural range 0 to SLOTS_G - 1;
+  signal row       : integer range ROW_FIRST_G to ROW_FIRST_G + nn_top(C_ROW_LAST - ROW_FIRST_G);
+  signal row_slot  : natural range 0 to nn_top(SLOTS_G - 1);
   signal row_frees : natural range 0 to 2 * ROWS_G;
   signal row_next  : std_logic;
   signal row_free  : natural range 0 to 2 * ROWS_G;
 
   -- the next word to read
-  signal place  : natural range 0 to C_PITCH - 1; -- word C_LOW + place of the row, or idle
-  signal tail   : natural range 0 to C_TAIL;      -- shifts until no position is owed
+  signal place  : natural range 0 to nn_top(C_PITCH - 1); -- word C_LOW + place of the row, or idle
+  signal tail   : natural range 0 to nn_top(C_TAIL);      -- shifts until no position is owed
   signal begins : std_logic;                      -- the row's first word
   signal issue  : std_logic;
   signal load_c : std_logic;
@@ -120,14 +124,14 @@ architecture rtl of nn_stream_window is
   signal first    : std_logic;                                       -- the next shift brings a row's first position,
   signal brings   : std_logic;                                       -- or any position
   signal moving   : std_logic;                                       -- between a row's first position and its last
-  signal travel   : natural range 0 to C_TRAVEL;                     -- shifts since the first
-  signal between  : natural range 0 to nn_clip(WORD_STEP_G - 1, 0, integer'high); -- shifts since a position
-  signal outside  : std_logic_vector(0 to mask_of(KERNEL_WORDS_G - 1, TAP_WORDS_G - 1)); -- of the row, by mask_of
+  signal travel   : natural range 0 to nn_top(C_TRAVEL);             -- shifts since the first
+  signal between  : natural range 0 to nn_top(C_STRIDE - 1); -- shifts since a position
+  signal outside  : std_logic_vector(0 to KERNEL_WORDS_G * C_MASKS - 1); -- masks: of the row
   signal d_valid  : std_logic;
   signal d_live   : std_logic;
   signal d_last   : std_logic;
-  signal d_step   : natural range 0 to STEPS_G - 1;
-  signal idle     : natural range 0 to FLUSH_G; -- idle tokens that may come still, were d_* not the last of a position
+  signal d_step   : natural range 0 to nn_top(STEPS_G - 1);
+  signal idle     : natural range 0 to nn_top(FLUSH_G); -- idle tokens that may come still, were d_* not the last of a position
   signal owes     : std_logic; -- a position's last token was the one before d_*
   signal stays    : std_logic; -- a position has steps left
   signal ends     : std_logic; -- it has not
@@ -199,13 +203,13 @@ begin
 
   delay(0) <= c_begins;
   first    <= delay(C_DELAY);
-  brings   <= '1' when first = '1' or (moving = '1' and between = nn_clip(WORD_STEP_G - 1, 0, integer'high)) else '0';
+  brings   <= '1' when first = '1' or (moving = '1' and between = C_STRIDE - 1) else '0';
   stays    <= '1' when d_valid = '1' and d_live = '1' and d_step /= STEPS_G - 1 else '0';
   ends     <= d_valid and d_live and not stays;
   shift    <= m_ready and c_valid and not stays;
 
   p_position : process (clk)
-    variable v_idle : natural range 0 to FLUSH_G;
+    variable v_idle : natural range 0 to nn_top(FLUSH_G);
     variable v_owes : std_logic;
   begin
     if rising_edge(clk) then
@@ -278,7 +282,7 @@ begin
   end process p_position;
 
   p_outside : process (clk)
-    variable v_travel : natural range 0 to C_TRAVEL + 1;
+    variable v_travel : natural range 0 to nn_top(C_TRAVEL) + 1;
     variable v_word   : integer;
   begin
     if rising_edge(clk) then
@@ -288,13 +292,12 @@ begin
           v_travel := 0;
         end if;
         for x in 0 to KERNEL_WORDS_G - 1 loop
-          for b in 0 to TAP_WORDS_G - 1 loop
+          for b in 0 to C_MASKS - 1 loop
             v_word                 := WORD_FIRST_G + x * WORD_DILATION_G + b; -- of a row's first position
-            outside(mask_of(x, b)) <= '0';
+            outside(x * C_MASKS + b) <= '0';
             if (v_word < 0 and v_travel < -v_word) or (v_word + C_TRAVEL >= ROW_WORDS_G and v_travel >= ROW_WORDS_G - v_word) then
-              outside(mask_of(x, b)) <= '1';
+              outside(x * C_MASKS + b) <= '1';
             end if;
-            exit when C_ALIGNED;
           end loop;
         end loop;
       end if;
@@ -317,7 +320,7 @@ begin
     signal c_outside : std_logic;
     signal c_data    : std_logic_vector(WORD_BITS_G - 1 downto 0);
     signal read      : std_logic;
-    signal r_address : natural range 0 to C_DEPTH - 1;
+    signal r_address : natural range 0 to nn_top(C_DEPTH - 1);
 
   begin
 
@@ -370,7 +373,7 @@ begin
         constant C_NUMBER : natural := (y * KERNEL_WORDS_G + x) * TAP_WORDS_G + b;
       begin
         m_data((C_NUMBER + 1) * WORD_BITS_G - 1 downto C_NUMBER * WORD_BITS_G) <=
-          PAD_G when outside(mask_of(x, b)) = '1' else words(x * WORD_DILATION_G + b);
+          PAD_G when outside(x * C_MASKS + b mod C_MASKS) = '1' else words(x * WORD_DILATION_G + b);
       end generate g_word;
     end generate g_tap;
 
