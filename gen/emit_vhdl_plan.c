@@ -138,9 +138,9 @@ static void plan_wires(Vhdl *x) {
 /* ---- names ---- */
 
 /* Element names end in _<number>, so two prefixes that differ never give one name. What else is declared has its own first letters. */
-static bool taken(const char **used, int n, const char *s) {
-  static const char *const start[] = {"c_", "p_", "t_", "top_", NULL};
-  for (int i = 0; start[i]; i++)
+static bool taken(const char **used, int n, const char *s, bool part) {
+  static const char *const start[] = {"c_", "p_", "t_", "top_", "state_", NULL}; /* the last of a part only */
+  for (int i = 0; start[i + !part]; i++)
     if (!strncmp(s, start[i], strlen(start[i])))
       return true;
   if ((s[0] == 'c' || s[0] == 'r' || s[0] == 't' || s[0] == 'v') && isdigit((unsigned char)s[1]))
@@ -171,10 +171,10 @@ static char *legal(const char *text) {
   return s;
 }
 
-static const char *prefix(const char **used, int *n, const char *text) {
+static const char *prefix(const Vhdl *x, const char **used, int *n, const char *text) {
   char *s = legal(text);
   const char *name = s;
-  for (int i = 1; taken(used, *n, name); i++)
+  for (int i = 1; taken(used, *n, name, x->e->part); i++)
     name = i == 1 ? mem_printf("n_%s", s) : mem_printf("n%d_%s", i, s);
   return used[(*n)++] = name;
 }
@@ -185,20 +185,20 @@ static void plan_names(Vhdl *x) {
   const char **used = mem_array((size_t)(k->n_in_ports + k->n_states + k->n_layers + 1), sizeof *used);
   const char **port = mem_array((size_t)k->n_in_ports + 1, sizeof *port);
   for (int p = 0; p < k->n_in_ports; p++)
-    port[p] = prefix(used, &n, k->in_port[p].name);
+    port[p] = prefix(x, used, &n, k->in_port[p].name);
   for (int i = 0; i < k->n; i++)
     for (int p = 0; k->v[i].op == HIR_IN && p < k->n_in_ports; p++)
       if (k->v[i].imm >= k->in_port[p].first && k->v[i].imm < k->in_port[p].first + k->in_port[p].n)
         x->name[i] = mem_printf("%s_%d", port[p], k->v[i].imm - k->in_port[p].first);
   for (int s = 0; s < k->n_states; s++) {
-    const char *name = prefix(used, &n, k->state[s].name);
+    const char *name = prefix(x, used, &n, k->state[s].name);
     for (int i = 0; i < k->n; i++)
       if (hir_is_state(k, &k->v[i]) && k->v[i].imm - k->n_in >= k->state[s].first &&
           k->v[i].imm - k->n_in < k->state[s].first + k->state[s].n)
         x->name[i] = mem_printf("%s_%d", name, k->v[i].imm - k->n_in - k->state[s].first);
   }
   for (int l = 0; l < k->n_layers; l++) {
-    x->layer_name[l] = prefix(used, &n, k->layer[l].name);
+    x->layer_name[l] = prefix(x, used, &n, k->layer[l].name);
     for (int j = 0; j < k->layer[l].n; j++) {
       int v = k->layer[l].value[j];
       if (v >= 0 && !x->name[v] && k->v[v].op != HIR_SHL && !vhdl_is_const(x, v))
@@ -235,6 +235,12 @@ void vhdl_plan(Vhdl *x, const VhdlEntity *e) {
   x->home = mem_array(n, sizeof *x->home);
   x->last = mem_array(n, sizeof *x->last);
   x->name = mem_array(n, sizeof *x->name);
+  x->state_value = mem_array((size_t)k->n_state + 1, sizeof *x->state_value);
+  for (int i = 0; i < k->n_state; i++)
+    x->state_value[i] = -1;
+  for (int i = 0; i < k->n; i++)
+    if (hir_is_state(k, &k->v[i]) && x->live[i] && !vhdl_is_const(x, i))
+      x->state_value[k->v[i].imm - k->n_in] = i;
   x->layer_name = mem_array((size_t)k->n_layers + 1, sizeof *x->layer_name);
   plan_names(x);
   plan_tables(x);
