@@ -189,6 +189,11 @@ static int quantize_samples(const Kernel *k) {
   return k->n_in_ports > 1 || k->n_in >= 128 ? 1 : 256 / k->n_in;
 }
 
+/* How many lanes get values when there are so many samples. */
+static const char *lanes_filled(const Design *d, const CModel *m, const char *samples) {
+  return m->alone ? mem_printf("(%s > %s_ALONE ? %s_LANES : %s)", samples, d->top, d->top, samples) : mem_printf("%s_LANES", d->top);
+}
+
 static void quantize_text(Buf *b, const Design *d, const CModel *p) {
   const Kernel *k = d->k;
   const char *top = d->top, *where = k->n_in > ROW_LIMIT ? mem_printf("static %s_THREAD_LOCAL ", top) : "";
@@ -224,7 +229,8 @@ static void quantize_text(Buf *b, const Design *d, const CModel *p) {
       buf_puts(b, "  }\n");
     }
     if (!is_double) /* idle lanes repeat the last sample */
-      buf_printf(b, "  for (e = 0; e < %s_IN; e++)\n    for (i = n; i < %s_LANES; i++)\n      m->in[e][i] = m->in[e][n - 1];\n", top, top);
+      buf_printf(b, "  for (e = 0; e < %s_IN; e++)\n    for (i = n; i < %s; i++)\n      m->in[e][i] = m->in[e][n - 1];\n", top,
+                 lanes_filled(d, p, "n"));
     buf_printf(b, "  return beyond;\n}\n%s", is_double ? "\n" : "");
   }
 }
@@ -310,6 +316,8 @@ static void model(const Design *d, const CModel *p, Folder *f) {
                              top,
                              "LOAD",
                              load_text(d, p),
+                             "FILLED",
+                             lanes_filled(d, p, "samples"),
                              "MEMORY",
                              mem_printf("%s%s_mem memory;", where, top),
                              "IN_BITS",

@@ -91,6 +91,7 @@ typedef struct {
   int64_t memory;                /* bytes of TOP_mem where vectors are widest */
   int *site_kind;                /* of each site: c_site_kind */
   const char *values, *includes; /* text: where values are explained; further #include lines */
+  bool alone;                    /* up to TOP_ALONE samples leave the other lanes alone */
   Buf body;                      /* all up to TOP_block */
 } CModel;
 

@@ -7,6 +7,8 @@
  */
 #include "emit_c_stream.h"
 
+enum { SPARSE_COST = 2, SPARSE_ROW = 8 };
+
 static int padded(const Taps *t) {
   return t->channels == 1 ? 1 : (t->channels + 1) / 2;
 }
@@ -65,6 +67,23 @@ static void make_parts(CUnit *u) {
   u->part[u->n_parts] = u->n_pairs;
 }
 
+static int32_t weight(const CUnit *u, int row, int operand) {
+  return operand < 0 ? 0 : u->u->w[(size_t)row * (size_t)u->u->n + (size_t)operand];
+}
+
+static bool used(const CUnit *u, int row, const CPair *p) {
+  return weight(u, row, p->operand[0]) || weight(u, row, p->operand[1]);
+}
+
+/* Measured with 512-bit vectors: a listed word takes SPARSE_COST times as long as one in its turn, where eight channels share the load. */
+static bool is_sparse(const CUnit *u) {
+  int64_t listed = 0, all = (int64_t)u->n_pairs * u->u->m;
+  for (int r = 0; r < u->u->m; r++)
+    for (int i = 0; i < u->n_pairs; i++)
+      listed += used(u, r, &u->pair[i]);
+  return listed * SPARSE_COST + SPARSE_ROW * u->u->m < all;
+}
+
 void c_plan_product(CUnit *u, int in_kind) {
   const Unit *q = u->u;
   int32_t least = 0, most = 0;
@@ -84,6 +103,8 @@ void c_plan_product(CUnit *u, int in_kind) {
   }
   make_pairs(u);
   make_parts(u);
+  u->sparse = is_sparse(u);
+  u->narrow = u->weight_bits == 8 && q->out->rows * q->out->cols < 4;
 }
 
 /* ---- text ---- */
@@ -99,6 +120,8 @@ static void bias_table(Buf *b, const CUnit *u) {
     c_number(b, u->sum_kind, u->u->bias[r]);
     buf_puts(b, ",");
   }
+  for (int r = u->u->m; r % 8; r++) /* read eight at a time */
+    buf_puts(b, " 0,");
   buf_puts(b, "};\n");
 }
 
@@ -124,6 +147,11 @@ static int runs(Buf *b, const CUnit *u, int part) {
   return n;
 }
 
+static bool short_runs(const CUnit *u, int part) {
+  int n = runs(NULL, u, part);
+  return n > 1 && u->part[part + 1] - u->part[part] < 10 * n;
+}
+
 /* Weights as nn_product16 reads them: by part, by eight channels, by word. */
 static void weight_table(Buf *b, const CUnit *u) {
   const Unit *q = u->u;
@@ -134,10 +162,38 @@ static void weight_table(Buf *b, const CUnit *u) {
       for (int i = u->part[part]; i < u->part[part + 1]; i++)
         for (int j = r; j < r + 8 && j < q->m; j++)
           for (int h = 0; h < 2; h++) {
-            int operand = u->pair[i].operand[h];
-            buf_printf(b, "%s%d,", at++ % 32 ? "" : "\n  ", operand < 0 ? 0 : q->w[(size_t)j * (size_t)q->n + (size_t)operand]);
+            buf_printf(b, "%s%d,", at++ % 32 ? "" : "\n  ", weight(u, j, u->pair[i].operand[h]));
           }
-  buf_puts(b, at ? "};\n" : "0};\n");
+  buf_puts(b, "\n  0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0};\n"); /* loads of eight channels may reach behind the last ones */
+}
+
+/* Part by part, channel by channel: how many words, where, and their weights. */
+static void sparse_tables(Buf *b, const CUnit *u) {
+  int m = u->u->m, at = 0;
+  Buf count = {0}, weights = {0};
+  buf_printf(b, "static const uint32_t %s_listed[] = {", u->name);
+  for (int part = 0; part < u->n_parts; part++)
+    for (int r = 0; r < m; r++) {
+      int n = 0;
+      for (int i = u->part[part]; i < u->part[part + 1]; i++)
+        if (used(u, r, &u->pair[i])) {
+          buf_printf(b, "%s%d,", at % 24 ? "" : "\n  ", u->pair[i].at);
+          buf_printf(&weights, "%s%d,%d,", at % 16 ? "" : "\n  ", weight(u, r, u->pair[i].operand[0]), weight(u, r, u->pair[i].operand[1]));
+          n++, at++;
+        }
+      buf_printf(&count, "%s%d,", (part * m + r) % 24 ? "" : "\n  ", n);
+    }
+  buf_printf(b, "%s};\nstatic const int16_t %s_listed_weight[] = {%s};\nstatic const uint32_t %s_listed_count[] = {%s};\n", at ? "" : "0",
+             u->name, at ? weights.s : "0", u->name, count.s);
+}
+
+/* Words listed before a part. */
+static int listed_before(const CUnit *u, int part) {
+  int n = 0;
+  for (int r = 0; r < u->u->m; r++)
+    for (int i = 0; i < u->part[part]; i++)
+      n += used(u, r, &u->pair[i]);
+  return n;
 }
 
 void c_product_tables(Buf *b, const CStream *c, const CUnit *u) {
@@ -149,56 +205,88 @@ void c_product_tables(Buf *b, const CStream *c, const CUnit *u) {
   }
   buf_printf(b, "static const %s_panel %s_panel = {%d, %d, %d, %d, %d, %d, %d, %d, %lld};\n", c->top, u->name, t->rows, t->cols,
              t->channels, t->row_first, t->col_first, u->panel_rows, u->panel_cols, u->step, (long long)t->pad);
+  if (u->sparse)
+    buf_printf(b, "#if %s_ALONE\n", c->top);
   for (int part = 0; part < u->n_parts; part++) {
     Buf list = {0};
     runs(&list, u, part);
     buf_printf(b, "static const uint32_t %s_run%d[][2] = {%s};\n", u->name, part, list.len ? list.s : "{0, 0}");
+    if (!short_runs(u, part))
+      continue;
+    buf_printf(b, "#if %s_ALONE\nstatic const uint32_t %s_word%d[] = {", c->top, u->name, part);
+    for (int i = u->part[part]; i < u->part[part + 1]; i++)
+      buf_printf(b, "%s%d,", (i - u->part[part]) % 24 ? " " : "\n  ", u->pair[i].at);
+    buf_puts(b, "};\n#endif\n");
   }
   weight_table(b, u);
+  if (u->sparse) {
+    buf_puts(b, "#endif\n");
+    sparse_tables(b, u);
+  }
   bias_table(b, u);
 }
 
-void c_product_begin(Buf *b, const CStream *c, const CUnit *u) {
-  const char *top = c->top;
-  if (!u->paired) {
-    buf_printf(b, "  %s_fill%d((%s_m%d *)m->pad, %lld);\n", top, c_bits(c->kind[c_edge(c, u->u->in[0]->edge)]), top,
-               c_bits(c->kind[c_edge(c, u->u->in[0]->edge)]), (long long)u->u->taps.pad);
-    return;
-  }
-  buf_printf(b, "  %s_pack(m->panel, %s, &%s_panel);\n", top, c_edge_text(c, u->u->in[0]->edge), u->name);
-  if (u->weight_bits == 8)
+void c_product_begin(Buf *b, const CStream *c, const CUnit *u, bool alone) {
+  const char *top = c->top, *x = c_edge_text(c, u->u->in[0]->edge, alone);
+  int bits = c_bits(c->kind[c_edge(c, u->u->in[0]->edge)]);
+  if (!u->paired)
+    buf_printf(b, "  %s_fill%d((%s_m%d *)m->pad, %lld);\n", top, bits, top, bits, (long long)u->u->taps.pad);
+  else if (alone)
+    buf_printf(b, "  %s_pack_alone((int16_t *)m->panel, %s, &%s_panel);\n", top, x, u->name);
+  else
+    buf_printf(b, "  %s_pack(m->panel, %s, &%s_panel);\n", top, x, u->name);
+  if (u->paired && u->weight_bits == 8 && !u->narrow && (alone || !u->sparse))
     buf_printf(b, "  %s_widen(m->weight, %s_weight, sizeof %s_weight);\n", top, u->name, u->name);
 }
 
-void c_product_sums(Buf *b, const CStream *c, const CUnit *u) {
+/* Of one position. */
+static void wide_sums(Buf *b, const CStream *c, const CUnit *u, bool alone) {
+  const Unit *q = u->u;
+  const char *top = c->top, *x = c_edge_text(c, q->in[0]->edge, alone);
+  int bits = c_bits(c->kind[c_edge(c, q->in[0]->edge)]);
+  buf_printf(b, "      %s_window(m->row, %s, m->pad, &%s_taps, %s, at + p);\n", top, x, u->name, c_row_bytes(c, bits, alone));
+  buf_printf(b, "      %s_%s%d(m->row, %d, %s_weight, %s_bias, %d, m->sum64 + p * %d%s);\n", top, alone ? "wide_alone" : "product_wide",
+             bits, q->n, u->name, u->name, q->m, q->m, alone ? "" : mem_printf(" * %s_LANES", top));
+}
+
+void c_product_sums(Buf *b, const CStream *c, const CUnit *u, bool alone) {
   const Unit *q = u->u;
   const Taps *t = &q->taps;
-  const char *top = c->top;
+  const char *top = c->top, *lanes = alone ? "" : mem_printf(" * %s_LANES", top), *suffix = alone ? "_alone" : "";
+  const char *word = alone ? "int16_t" : "uint32_t", *panel = alone ? "(const int16_t *)m->panel" : "m->panel";
+  const char *weight = u->weight_bits == 8 && !u->narrow ? "m->weight" : mem_printf("%s_weight", u->name);
+  buf_puts(b, "    for (p = 0; p < n; p++) {\n");
   if (!u->paired) {
-    int bits = c_bits(c->kind[c_edge(c, q->in[0]->edge)]);
-    buf_printf(b,
-               "    for (p = 0; p < n; p++) {\n      %s_window(m->row, %s, m->pad, &%s_taps, at + p);\n      %s_product_wide%d(m->row, %d, "
-               "%s_weight, %s_bias, %d, m->sum64 + p * %d * %s_LANES);\n    }\n",
-               top, c_edge_text(c, q->in[0]->edge), u->name, top, bits, q->n, u->name, u->name, q->m, q->m, top);
+    wide_sums(b, c, u, alone);
+    buf_puts(b, "    }\n");
     return;
   }
-  const char *weight = u->weight_bits == 8 ? "m->weight" : mem_printf("%s_weight", u->name);
-  buf_puts(b, "    for (p = 0; p < n; p++) {\n");
   if (t->out_rows * t->out_cols == 1)
-    buf_puts(b, "      const uint32_t *x = m->panel;\n");
+    buf_printf(b, "      const %s *x = %s;\n", word, panel);
   else
-    buf_printf(b, "      const uint32_t *x = m->panel + ((at + p) / %d * %d + (at + p) %% %d * %d) * %s_LANES;\n", t->out_cols,
-               u->row_words, t->out_cols, u->col_words, top);
+    buf_printf(b, "      const %s *x = %s + ((at + p) / %d * %d + (at + p) %% %d * %d)%s;\n", word, panel, t->out_cols, u->row_words,
+               t->out_cols, u->col_words, alone ? " * 2" : lanes);
   for (int part = 0; part < u->n_parts; part++) {
     int words = u->part[part + 1] - u->part[part];
-    const char *args = mem_printf("x, %s_run%d, %d, %d, %d, %s + %lld", u->name, part, runs(NULL, u, part), u->step, words, weight,
+    const char *list = !alone ? "" : short_runs(u, part) ? mem_printf("%s_word%d, ", u->name, part) : "NULL, ";
+    const char *args = mem_printf("x, %s_run%d, %d, %d, %s%d, %s + %lld", u->name, part, runs(NULL, u, part), u->step, list, words, weight,
                                   2LL * u->part[part] * q->m);
+    const char *product = mem_printf("%s_product%s", top,
+                                     alone       ? (u->narrow ? "_alone8" : suffix)
+                                     : u->sparse ? "_sparse"
+                                     : u->narrow ? "8"
+                                                 : "16");
+    if (u->sparse && !alone) {
+      int before = listed_before(u, part);
+      args = mem_printf("x, %s_listed_count + %d, %s_listed + %d, %s_listed_weight + %d", u->name, part * q->m, u->name, before, u->name,
+                        2 * before);
+    }
+    const char *wide = u->narrow && (alone || !u->sparse) ? ", m->weight" : "";
     if (u->sum_kind == 1)
-      buf_printf(b, "      %s_product16(%s, %s_bias, %d, m->sum32 + p * %d * %s_LANES);\n", top, args, u->name, q->m, q->m, top);
+      buf_printf(b, "      %s(%s, %s_bias, %d, m->sum32 + p * %d%s%s);\n", product, args, u->name, q->m, q->m, lanes, wide);
     else
-      buf_printf(
-          b, "      %s_product16(%s, NULL, %d, m->part);\n      %s_add_parts(m->sum64 + p * %d * %s_LANES, m->part, %s_bias, %d, %d);\n",
-          top, args, q->m, top, q->m, top, u->name, part == 0, q->m);
+      buf_printf(b, "      %s(%s, NULL, %d, m->part%s);\n      %s_add_parts%s(m->sum64 + p * %d%s, m->part, %s_bias, %d, %d);\n", product,
+                 args, q->m, wide, top, suffix, q->m, lanes, u->name, part == 0, q->m);
   }
   buf_puts(b, "    }\n");
 }

@@ -43,10 +43,10 @@ CUnit c_plan_unit(const CStream *c, const Unit *q, int number) {
 
 /* ---- text ---- */
 
-static void taps_table(Buf *b, const CStream *c, const char *name, const Taps *t, int bits) {
-  buf_printf(b, "static const %s_taps %s = {%d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d * %s_LANES};\n", c->top, name, t->rows,
-             t->cols, t->channels, t->kernel_rows, t->kernel_cols, t->row_first, t->col_first, t->row_step, t->col_step, t->row_dilation,
-             t->col_dilation, t->out_cols, bits / 8, c->top);
+static void taps_table(Buf *b, const CStream *c, const char *name, const Taps *t) {
+  buf_printf(b, "static const %s_taps %s = {%d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d};\n", c->top, name, t->rows, t->cols,
+             t->channels, t->kernel_rows, t->kernel_cols, t->row_first, t->col_first, t->row_step, t->col_step, t->row_dilation,
+             t->col_dilation, t->out_cols);
 }
 
 /* The position itself. */
@@ -68,7 +68,7 @@ static Taps taps_of(const Unit *u, int input) {
   return u->n_in == 1 ? u->taps : point(u->in[input]->edge);
 }
 
-static const char *taps_name(const CUnit *u, int input) {
+const char *c_taps_name(const CUnit *u, int input) {
   return input ? mem_printf("%s_taps%d", u->name, input) : mem_printf("%s_taps", u->name);
 }
 
@@ -94,7 +94,7 @@ static void move(Buf *b, const CStream *c, const CUnit *u) {
   for (int i = 0; i < n; i++)
     buf_printf(b, "%s%d,", i % 24 ? "" : "\n  ", q->from[i]);
   buf_printf(b, "};\n\nstatic void %s(%s_mem *m) {\n  %s_m%d *y = %s;\n  %s_move%d(y, %s, %s_from, %d);\n}\n", u->name, c->top, c->top,
-             bits, c_edge_text(c, q->out), c->top, bits, c_edge_text(c, q->in[0]->edge), u->name, n);
+             bits, c_edge_text(c, q->out, false), c->top, bits, c_edge_text(c, q->in[0]->edge, false), u->name, n);
 }
 
 /* Where each operand's row is, position after position. */
@@ -103,8 +103,9 @@ static void pointers(Buf *b, const CStream *c, const CUnit *u) {
   int first = 0;
   buf_puts(b, "    for (p = 0; p < n; p++) {\n");
   for (int i = 0; i < q->n_in; i++) {
-    buf_printf(b, "      %s_window(m->row + p * %d + %d, %s, m->pad, &%s, at + p);\n", c->top, u->k->n_in, first,
-               c_edge_text(c, q->in[i]->edge), taps_name(u, i));
+    const Edge *e = q->in[i]->edge;
+    buf_printf(b, "      %s_window(m->row + p * %d + %d, %s, m->pad, &%s, %s, at + p);\n", c->top, u->k->n_in, first,
+               c_edge_text(c, e, false), c_taps_name(u, i), c_row_bytes(c, c_bits(c->kind[c_edge(c, e)]), false));
     first += q->in[i]->edge->channels;
   }
   buf_puts(b, "    }\n");
@@ -123,13 +124,13 @@ void c_unit(Buf *b, const CStream *c, const CUnit *u) {
     c_product_tables(b, c, u);
   for (int i = 0; i < q->n_in && !(is_product(u) && u->paired); i++) {
     Taps t = taps_of(q, i);
-    taps_table(b, c, taps_name(u, i), &t, c_bits(c->kind[c_edge(c, q->in[i]->edge)]));
+    taps_table(b, c, c_taps_name(u, i), &t);
   }
   kernel(b, c, u);
   buf_printf(b, "\nstatic void %s(%s_mem *m) {\n  %s_m%d *y = %s;\n  %s_k_mem k;\n  size_t at, n, p;\n", u->name, top, top, out_bits,
-             c_edge_text(c, q->out), u->name);
+             c_edge_text(c, q->out, false), u->name);
   if (is_product(u)) {
-    c_product_begin(b, c, u);
+    c_product_begin(b, c, u, false);
   } else {
     int bits = c_bits(c->kind[c_edge(c, q->in[0]->edge)]);
     buf_printf(b, "  %s_fill%d((%s_m%d *)m->pad, %lld);\n", top, bits, top, bits, q->n_in == 1 ? (long long)q->taps.pad : 0);
@@ -137,7 +138,7 @@ void c_unit(Buf *b, const CStream *c, const CUnit *u) {
   buf_printf(b, "  k.count = m->count + %d;\n  for (at = 0; at < %d; at += n) {\n    n = %d - at < %d ? %d - at : %d;\n", u->first_site,
              positions, positions, u->batch, positions, u->batch);
   if (is_product(u))
-    c_product_sums(b, c, u);
+    c_product_sums(b, c, u, false);
   else
     pointers(b, c, u);
   if (is_product(u))

@@ -148,13 +148,15 @@ const char *stream_order(const Edge *e) {
   enum { SHOWN = 4 };
   Buf b = {0};
   if (e->beats == 1) {
-    buf_puts(&b, "channels ");
+    buf_puts(&b, e->channels == 1 ? "channel " : "channels ");
     beat_channels(&b, e, 0);
     return b.s;
   }
   bool plain = true; /* channel l + lanes * beat, as many as there are */
   for (int i = 0; i < e->beats * e->lanes; i++)
     plain = plain && e->channel[i] == (i < e->channels ? i : -1);
+  if (plain && e->lanes == 1)
+    return "beat b: channel b";
   if (plain) {
     buf_printf(&b, "beat b: channels %d b to %d b + %d", e->lanes, e->lanes, e->lanes - 1);
     int unused = e->beats * e->lanes - e->channels;

@@ -7,6 +7,8 @@
 #include "emit_tb.h"
 #include "version.h"
 
+#define WORK 3e6 /* of a simulation in GHDL; some seconds */
+
 /* All frames of one port, a beat a line. `first`: number of its first element among the `all` of a frame. */
 static void beats(Buf *b, const AxisPort *a, size_t frames, size_t all, const int64_t *v) {
   const Edge *e = a->edge;
@@ -26,12 +28,13 @@ static void beats(Buf *b, const AxisPort *a, size_t frames, size_t all, const in
   }
 }
 
+/* As many as are simulated in seconds, 5 at least, and such that the second half is an even number of intervals. */
 size_t stream_default_frames(const StreamDesign *d) {
-  double work = 200, cycles = (double)d->s->interval; /* of a cycle, in values of kernels */
+  double work = 0; /* of a cycle, in values of kernels */
   for (int i = 0; i < d->s->n_units; i++)
     work += d->s->unit[i]->k->n + 100;
-  size_t n = (size_t)(2e8 / (work * (cycles > 1 ? cycles : 1)));
-  n = n < 3 ? 3 : n > 256 ? 256 : n;
+  size_t n = (size_t)(WORK / (work * (double)(d->s->interval > 1 ? d->s->interval : 1)));
+  n = n < 5 ? 5 : n > 257 ? 257 : n / 4 * 4 + 1;
   return n < d->vec->n ? n : d->vec->n;
 }
 
@@ -66,7 +69,7 @@ static void vhdl_side(Buf *b, const AxisPort *a, const StreamDesign *d, int i, b
     buf_printf(b, "      NAME_G   => \"%s\",\n      WIDTH_G  => %d,\n      FRAC_G   => %d,\n      SIGNED_G => %s,\n",
                tb_quotable(a->port->name), e->fmt.W, frac(e), truth(e->fmt.is_signed));
   buf_printf(b, "      LANES_G  => %d,\n      BEATS_G  => %lld,\n      TOTAL_G  => C_TOTAL,\n", e->lanes, (long long)stream_frame_beats(e));
-  buf_printf(b, "      SEED_G   => SEED_G * 1009 + %d\n    )\n", in ? i : 499 + i);
+  buf_printf(b, "%s      SEED_G   => SEED_G * 1009 + %d\n    )\n", in ? "" : "      MIDDLE_G => C_MIDDLE,\n", in ? i : 499 + i);
   buf_puts(b, "    port map (\n      clk     => clk,\n      rst     => rst,\n      frames  => C_FRAMES,\n      stalled => stalled,\n"
               "      cycle   => cycle,\n");
   buf_printf(b, "      tvalid  => %s_tvalid,\n      tready  => %s_tready,\n      tdata   => %s_tdata,\n      tlast   => %s_tlast,\n",
@@ -75,8 +78,8 @@ static void vhdl_side(Buf *b, const AxisPort *a, const StreamDesign *d, int i, b
     buf_printf(b, "      done    => in_done(%d),\n      first   => in_first(%d)\n    );\n\n", i, i);
   else
     buf_printf(b,
-               "      done    => out_done(%d),\n      first_end  => out_first_end(%d),\n      last_end   => out_last_end(%d),\n"
-               "      prior_end  => out_prior_end(%d),\n      mismatches => out_mismatches(%d)\n    );\n\n",
+               "      done    => out_done(%d),\n      first_end  => out_first_end(%d),\n      middle_end => out_middle_end(%d),\n"
+               "      last_end   => out_last_end(%d),\n      mismatches => out_mismatches(%d)\n    );\n\n",
                i, i, i, i, i);
 }
 

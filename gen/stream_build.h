@@ -137,6 +137,8 @@ Schedule stream_schedule(const Unit *u, int steps, const int *order);
 
 /* ---- stream_unit.c ---- */
 
+enum { STREAM_START = 16 }; /* cycles from the last word of a row to the first step that reads it, and back to a free row, at most */
+
 /* Front ends and kernels of all units, as pipelines. */
 void stream_hardware(Build *b);
 /* stream_mac.c: a product with steps: kernel, ports and order of its front end, beats of its result. */

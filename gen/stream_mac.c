@@ -379,12 +379,19 @@ static int make_finish(Mac *mac, const Sum *sum, int f, int beat, int total) {
   return l->beats == 1 ? value[0] : stream_pick(mac->k, beat, l->beats, choice, n, value);
 }
 
+/* value < limit ? value + 1 : otherwise, which is at most limit. */
+static int count_up(Kernel *k, int value, int limit, int below, int otherwise) {
+  const int next = hir_mux(k, below, hir_add(k, value, hir_const(k, 1), 0), otherwise);
+  hir_narrow(k, next, 0, limit);
+  return next;
+}
+
 /* Whether a beat leaves with this token, and which. */
 static int make_control(Mac *mac, Unit *u, int *beat) {
   Kernel *k = mac->k;
-  const int steps = mac->s->steps, beats = mac->l->beats, flush = mac->l->at[beats - 1] - steps + 1 > 0 ? mac->l->at[beats - 1] - steps + 1 : 0;
-  int64_t *now = mem_array((size_t)steps, sizeof *now), *late = mem_array((size_t)flush + 1, sizeof *late),
-          *older = mem_array((size_t)flush + 1, sizeof *older), *next = mem_array((size_t)beats, sizeof *next);
+  const int steps = mac->s->steps, beats = mac->l->beats, end = mac->l->at[beats - 1] + 1, flush = end > steps ? end - steps : 0;
+  int64_t *now = mem_array((size_t)steps, sizeof *now), *late = mem_array((size_t)flush + 1, sizeof *late);
+  bool gaps = false;
   u->front.flush = flush;
   u->emits = mem_array((size_t)steps, 1);
   u->late = mem_array((size_t)flush + 1, 1);
@@ -394,22 +401,22 @@ static int make_control(Mac *mac, Unit *u, int *beat) {
       now[t] = u->emits[t] = 1;
     else
       late[t - steps] = u->late[t - steps] = 1;
-    next[b] = (b + 1) % beats;
   }
-  for (int a = 0; a <= flush; a++)
-    older[a] = a < flush ? a + 1 : a;
+  for (int a = 0; a < flush; a++)
+    gaps |= !late[a];
   const int zero = hir_const(k, 0);
   int emit = hir_mux(k, mac->step + 1, by_step(k, mac->step, steps, now, "now"), zero);
   if (flush) { /* tokens since a position's end */
-    const int before = add_state(k, "age", 0, flush), age = hir_mux(k, mac->step + 2, zero, before);
+    const int before = add_state(k, "age", 0, flush), age = hir_mux(k, mac->step + 2, zero, before),
+              young = hir_lt(k, age, hir_const(k, flush));
     k->state[k->n_states - 1].init[0] = flush;
-    next_state(k, by_step(k, age, flush + 1, older, "older"));
-    emit = hir_max(k, emit, by_step(k, age, flush + 1, late, "late"));
+    next_state(k, count_up(k, age, flush, young, age));
+    emit = hir_max(k, emit, gaps ? by_step(k, age, flush + 1, late, "late") : young);
   }
   *beat = -1;
   if (beats > 1) {
     *beat = add_state(k, "beat", 0, beats - 1);
-    next_state(k, hir_mux(k, emit, by_step(k, *beat, beats, next, "next"), *beat));
+    next_state(k, hir_mux(k, emit, count_up(k, *beat, beats - 1, hir_lt(k, *beat, hir_const(k, beats - 1)), zero), *beat));
   }
   return emit;
 }

@@ -76,7 +76,7 @@ void stream_move(Build *b, Unit *u) {
   Front *f = &u->front;
   *f = (Front){.rows = groups,
                .row_words = words,
-               .slots = 2,
+               .slots = words + STREAM_START > steps ? 3 : 2,
                .out_rows = groups,
                .out_cols = 1,
                .row_step = 1,

@@ -125,7 +125,7 @@ static bool pointwise(const Taps *t) {
 }
 
 /* The window over words. One row of a frame is kept whole before a position can begin: so positions that need no neighbours are rows. */
-static void set_front(Unit *u) {
+static void set_front(const Build *b, Unit *u) {
   const Taps *t = &u->taps;
   const Edge *e = u->in[0]->edge;
   Front *f = &u->front;
@@ -154,9 +154,12 @@ static void set_front(Unit *u) {
     f->kernel_rows = t->kernel_rows, f->row_dilation = t->row_dilation;
     f->kernel_words = t->kernel_cols, f->word_dilation = t->col_dilation * B;
   }
-  f->slots = f->row_span + (f->row_step > 1 ? f->row_step : 1);
-  if (f->slots < 2)
-    f->slots = 2;
+  /* what is read, a step's rows to be written meanwhile; one row more where that takes about as long; the next frame's first rows where
+   * the unit has no time to wait for them */
+  const int64_t busy = (int64_t)f->steps * f->out_cols;
+  f->slots = f->row_span + (f->row_step > 1 ? f->row_step : 1) + ((int64_t)f->row_words * f->row_step + STREAM_START > busy);
+  if (10 * busy * f->out_rows >= 9 * b->interval && f->rows > 1)
+    f->slots += f->row_span - 1;
 }
 
 /* Words of one position. */
@@ -255,7 +258,7 @@ void stream_one_beat(Build *b, Unit *reader, Link *link) {
   u->out = stream_edge(b, e->tensor, (Layout){e->rows, e->cols, e->channels, false}, e->fmt);
   u->out->maker = u;
   memcpy(u->out->element, e->element, (size_t)n * sizeof *e->element);
-  set_front(u);
+  set_front(b, u);
   stream_beats(u->out, e->channels, NULL);
   Kernel *k = stream_kernel(b, u, e->beats, false, NULL);
   stream_kernel_done(b, u, k, e->channels, arguments(u, k, e->channels), -1);
@@ -270,8 +273,10 @@ static void make_unit(Build *b, Unit *u) {
     return;
   }
   choose_kind(u);
+  if (u->kind == UNIT_WINDOW && u->front.steps > 1 && u->in[0]->edge->beats > 1) /* a window goes on a word a cycle */
+    stream_one_beat(b, u, u->in[0]);
   if (u->kind != UNIT_MAP)
-    set_front(u);
+    set_front(b, u);
   if (u->meaning == MEANS_KERNEL) {
     Kernel *lowered = u->plain;
     u->plain = stream_expand(u->plain);

@@ -142,6 +142,54 @@ NN_LOOP void nn_product16(const uint32_t *x, const uint32_t (*run)[2], size_t ru
   }
 }
 
+/* Weights that are stored in 8 bits; up to fifteen more are read and written. */
+NN_LOOP void nn_widen(int16_t *to, const int8_t *from, size_t n) {
+  size_t i;
+#if NN_VECTORS
+  NN_VECTOR(narrow, int8_t, NN_SUB_16);
+  for (i = 0; i < n; i += NN_SUB_16) {
+    narrow v;
+    memcpy(&v, from + i, sizeof v);
+    *(nn_s16 *)(void *)(to + i) = __builtin_convertvector(v, nn_s16);
+  }
+#else
+  for (i = 0; i < n; i++)
+    to[i] = from[i];
+#endif
+}
+
+/* Weights of 8 bits, made wider for eight channels at a time. */
+NN_LOOP void nn_product8(const uint32_t *x, const uint32_t (*run)[2], size_t runs, size_t step, size_t words, const int8_t *w,
+                         const int32_t *bias, size_t m, int32_t *y, int16_t *wide) {
+  size_t r, n;
+  for (r = 0; r < m; r += n, w += 2 * n * words) {
+    n = m - r < 8 ? m - r : 8;
+    nn_widen(wide, w, 2 * n * words);
+    nn_product16(x, run, runs, step, words, wide, bias ? bias + r : bias, n, y + r * NN_LANES);
+  }
+}
+
+/* As nn_product16 where most weights are 0: of each channel, how many words have others, where they are, and these. */
+NN_LOOP void nn_product_sparse(const uint32_t *x, const uint32_t *count, const uint32_t *word, const int16_t *w, const int32_t *bias,
+                               size_t m, int32_t *y) {
+  size_t r, b, j;
+  for (r = 0; r < m; word += count[r], w += 2 * (size_t)count[r], r++, y += NN_LANES)
+    for (b = 0; b < NN_LANES; b += NN_SUB_32) {
+      nn_u32 a0 = nn_w32(bias ? (uint32_t)bias[r] : 0), a1 = nn_w32(0), a2 = a1, a3 = a1;
+      const uint32_t *at = word;
+      const int16_t *p = w;
+      for (j = count[r] / 4; j; j--, at += 4, p += 8) {
+        a0 = NN_MADD(a0, NN_X(32, x + (size_t)at[0] * NN_LANES + b), nn_w32(nn_weights(p)));
+        a1 = NN_MADD(a1, NN_X(32, x + (size_t)at[1] * NN_LANES + b), nn_w32(nn_weights(p + 2)));
+        a2 = NN_MADD(a2, NN_X(32, x + (size_t)at[2] * NN_LANES + b), nn_w32(nn_weights(p + 4)));
+        a3 = NN_MADD(a3, NN_X(32, x + (size_t)at[3] * NN_LANES + b), nn_w32(nn_weights(p + 6)));
+      }
+      for (j = count[r] % 4; j; j--, at++, p += 2)
+        a0 = NN_MADD(a0, NN_X(32, x + (size_t)at[0] * NN_LANES + b), nn_w32(nn_weights(p)));
+      NN_Y(32, y + b) = (NN_YTYPE(32))(a0 + a1 + a2 + a3);
+    }
+}
+
 /* Sums that need more than 32 bits are made of partial ones that do not: y[r] = (first ? bias[r] : y[r]) + part[r]. */
 NN_LOOP void nn_add_parts(int64_t *y, const int32_t *part, const int64_t *bias, int first, size_t m) {
   size_t r, l;
@@ -150,23 +198,15 @@ NN_LOOP void nn_add_parts(int64_t *y, const int32_t *part, const int64_t *bias, 
       y[r * NN_LANES + l] = (first ? bias[r] : y[r * NN_LANES + l]) + part[r * NN_LANES + l];
 }
 
-/* Weights that are stored in 8 bits. */
-NN_LOOP void nn_widen(int16_t *to, const int8_t *from, size_t n) {
-  size_t i;
-  for (i = 0; i < n; i++)
-    to[i] = from[i];
-}
-
 /* ---- everything else reads rows, each behind its pointer ---- */
 
 typedef struct {
   int32_t rows, cols, channels; /* of the frame */
   int32_t kernel_rows, kernel_cols, row_first, col_first, row_step, col_step, row_dilation, col_dilation, out_cols;
-  size_t bytes; /* of a row */
 } nn_taps;
 
-/* The rows under output position number `at`: kernel_rows * kernel_cols * channels pointers. */
-NN_LOOP void nn_window(const void **to, const void *from, const void *pad, const nn_taps *t, size_t at) {
+/* The rows, of so many bytes, under output position number `at`: kernel_rows * kernel_cols * channels pointers. */
+NN_LOOP void nn_window(const void **to, const void *from, const void *pad, const nn_taps *t, size_t bytes, size_t at) {
   const int32_t top = t->row_first + (int32_t)(at / (size_t)t->out_cols) * t->row_step;
   const int32_t left = t->col_first + (int32_t)(at % (size_t)t->out_cols) * t->col_step;
   int32_t ky, kx, c;
@@ -174,9 +214,9 @@ NN_LOOP void nn_window(const void **to, const void *from, const void *pad, const
     for (kx = 0; kx < t->kernel_cols; kx++) {
       const int32_t y = top + ky * t->row_dilation, x = left + kx * t->col_dilation;
       const int inside = y >= 0 && y < t->rows && x >= 0 && x < t->cols;
-      const char *row = inside ? (const char *)from + ((size_t)y * (size_t)t->cols + (size_t)x) * (size_t)t->channels * t->bytes : NULL;
+      const char *row = inside ? (const char *)from + ((size_t)y * (size_t)t->cols + (size_t)x) * (size_t)t->channels * bytes : NULL;
       for (c = 0; c < t->channels; c++)
-        *to++ = inside ? row + (size_t)c * t->bytes : pad;
+        *to++ = inside ? row + (size_t)c * bytes : pad;
     }
 }
 
@@ -219,6 +259,151 @@ NN_FILL(64)
 NN_MOVE(16)
 NN_MOVE(32)
 NN_MOVE(64)
+
+/* ---- a sample alone ----
+ *
+ * Lanes full of other samples would be idle. A frame is then one integer an element, and the lanes of a sum are eight channels, those of a
+ * kernel positions or channels. */
+#if NN_VECTORS && defined __AVX2__
+#define NN_ALONE 3 /* up to that many samples go one by one */
+#if defined __AVX512VNNI__ && defined __AVX512VL__
+#define NN_MADD8(a, x, w) _mm256_dpwssd_epi32(a, x, w)
+#else
+#define NN_MADD8(a, x, w) _mm256_add_epi32(a, _mm256_madd_epi16(x, w))
+#endif
+
+NN_LOOP void nn_pack_alone(int16_t *to, const int16_t *from, const nn_panel *p) {
+  const int32_t last = p->col_first + p->panel_cols, even = p->channels + (p->step == 1 && p->channels % 2), n = p->step == 2 ? 2 : even;
+  int32_t y, x, c;
+  for (y = p->row_first; y < p->row_first + p->panel_rows; y++)
+    for (x = p->col_first; x < last; x++, to += n) {
+      const int inside = y >= 0 && y < p->rows, here = inside && x >= 0 && x < p->cols;
+      const ptrdiff_t at = ((ptrdiff_t)y * p->cols + x) * p->channels;
+      if (p->step == 2) {
+        to[0] = here ? from[at] : p->pad;
+        to[1] = inside && x + 1 >= 0 && x + 1 < p->cols ? from[at + 1] : p->pad;
+      } else if (here && even == p->channels) { /* as many columns as there are, at once */
+        const int32_t cols = (last < p->cols ? last : p->cols) - x;
+        memcpy(to, from + at, (size_t)cols * (size_t)n * sizeof *to);
+        to += (cols - 1) * n, x += cols - 1;
+      } else {
+        for (c = 0; c < n; c++)
+          to[c] = here && c < p->channels ? from[at + c] : p->pad;
+      }
+    }
+}
+
+NN_INLINE __m256i nn_both(const int16_t *x) {
+  int32_t v;
+  memcpy(&v, x, sizeof v);
+  return _mm256_set1_epi32(v);
+}
+#define NN_ALONE_STEP(k, at) a##k = NN_MADD8(a##k, nn_both(at), _mm256_loadu_si256((const __m256i *)(const void *)(p + 2 * (k)*n)));
+
+/* As nn_product16. Up to seven numbers behind y, bias and (weights: fifteen) w are read or written. `word`, where it is not NULL, says
+ * where each word is: better than many short runs. */
+NN_LOOP void nn_product_alone(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
+                              const int16_t *w, const int32_t *bias, size_t m, int32_t *y) {
+  size_t r, i, j, n;
+  for (r = 0; r < m; r += 8, w += 2 * n * words) {
+    __m256i a0 = bias ? _mm256_loadu_si256((const __m256i *)(const void *)(bias + r)) : _mm256_setzero_si256();
+    __m256i a1 = _mm256_setzero_si256(), a2 = a1, a3 = a1;
+    const int16_t *p = w;
+    n = m - r < 8 ? m - r : 8;
+    if (word) {
+      const uint32_t *at = word;
+      for (j = words / 4; j; j--, at += 4, p += 8 * n) {
+        NN_ALONE_STEP(0, x + 2 * (size_t)at[0])
+        NN_ALONE_STEP(1, x + 2 * (size_t)at[1])
+        NN_ALONE_STEP(2, x + 2 * (size_t)at[2])
+        NN_ALONE_STEP(3, x + 2 * (size_t)at[3])
+      }
+      for (j = words % 4; j; j--, at++, p += 2 * n) {
+        NN_ALONE_STEP(0, x + 2 * (size_t)at[0])
+      }
+    }
+    for (i = 0; i < runs && !word; i++) {
+      const int16_t *at = x + 2 * (size_t)run[i][0];
+      for (j = run[i][1]; j >= 4; j -= 4, at += 8 * step, p += 8 * n) {
+        NN_ALONE_STEP(0, at)
+        NN_ALONE_STEP(1, at + 2 * step)
+        NN_ALONE_STEP(2, at + 4 * step)
+        NN_ALONE_STEP(3, at + 6 * step)
+      }
+      for (; j; j--, at += 2 * step, p += 2 * n) {
+        NN_ALONE_STEP(0, at)
+      }
+    }
+    a0 = _mm256_add_epi32(_mm256_add_epi32(a0, a1), _mm256_add_epi32(a2, a3));
+    _mm256_storeu_si256((__m256i *)(void *)(y + r), a0);
+  }
+}
+
+NN_LOOP void nn_product_alone8(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
+                               const int8_t *w, const int32_t *bias, size_t m, int32_t *y, int16_t *wide) {
+  size_t r, n;
+  for (r = 0; r < m; r += n, w += 2 * n * words) {
+    n = m - r < 8 ? m - r : 8;
+    nn_widen(wide, w, 2 * n * words);
+    nn_product_alone(x, run, runs, step, word, words, wide, bias ? bias + r : bias, n, y + r);
+  }
+}
+
+NN_LOOP void nn_add_parts_alone(int64_t *y, const int32_t *part, const int64_t *bias, int first, size_t m) {
+  size_t r;
+  for (r = 0; r < m; r++)
+    y[r] = (first ? bias[r] : y[r]) + part[r];
+}
+
+/* Adds what the first `lanes` lanes counted. */
+NN_LOOP void nn_count_alone(uint32_t (*count)[NN_LANES], uint32_t (*some)[NN_LANES], size_t sites, size_t lanes) {
+  size_t i, l;
+  for (i = 0; i < sites; i++)
+    for (l = 0; l < lanes; l++)
+      count[i][0] += some[i][l];
+  memset(some, 0, sites * sizeof *some);
+}
+
+#define NN_ALONE_OF(M)                                                                                                                     \
+  NN_LOOP void nn_wide_alone##M(const void *const *row, size_t n, const int32_t *w, const int64_t *bias, size_t m, int64_t *y) {           \
+    size_t r, i;                                                                                                                           \
+    for (r = 0; r < m; r++, w += n) {                                                                                                      \
+      uint64_t a = (uint64_t)bias[r];                                                                                                      \
+      for (i = 0; i < n; i++)                                                                                                              \
+        a += (uint64_t)(int64_t)w[i] * (uint64_t)(int64_t) * (const nn_m##M *)row[i];                                                      \
+      y[r] = (int64_t)a;                                                                                                                   \
+    }                                                                                                                                      \
+  }                                                                                                                                        \
+  /* One operand of `lanes` positions as a row; those left over repeat the last. */                                                        \
+  NN_LOOP void nn_gather_alone##M(nn_m##M *to, const void *const *from, size_t stride, size_t lanes) {                                     \
+    size_t l;                                                                                                                              \
+    for (l = 0; l < NN_LANES; l++)                                                                                                         \
+      to[l] = *(const nn_m##M *)from[(l < lanes ? l : lanes - 1) * stride];                                                                \
+  }                                                                                                                                        \
+  /* The same from numbers that are `stride` apart. */                                                                                     \
+  NN_LOOP void nn_strided_alone##M(nn_m##M *to, const nn_m##M *from, size_t stride, size_t lanes) {                                        \
+    size_t l;                                                                                                                              \
+    for (l = 0; l < NN_LANES; l++)                                                                                                         \
+      to[l] = from[(l < lanes ? l : lanes - 1) * stride];                                                                                  \
+  }                                                                                                                                        \
+  /* Rows of lanes to the elements of as many positions. */                                                                                \
+  NN_LOOP void nn_scatter_alone##M(nn_m##M *to, const nn_m##M *from, size_t n, size_t lanes) {                                             \
+    size_t e, l;                                                                                                                           \
+    for (e = 0; e < n; e++)                                                                                                                \
+      for (l = 0; l < lanes; l++)                                                                                                          \
+        to[l * n + e] = from[e * NN_LANES + l];                                                                                            \
+  }                                                                                                                                        \
+  NN_LOOP void nn_move_alone##M(nn_m##M *to, const nn_m##M *from, const int32_t *which, size_t n) {                                        \
+    size_t i;                                                                                                                              \
+    for (i = 0; i < n; i++)                                                                                                                \
+      to[i] = which[i] < 0 ? 0 : from[which[i]];                                                                                           \
+  }
+NN_ALONE_OF(16)
+NN_ALONE_OF(32)
+NN_ALONE_OF(64)
+#else
+#define NN_ALONE 0
+#endif
 
 /* ---- ONNX order ---- */
 
@@ -267,5 +452,30 @@ NN_ORDER(64, 64)
 NN_TAKE(16)
 NN_TAKE(32)
 NN_TAKE(64)
+
+/* Of the sample in one lane, where samples go one by one. */
+#define NN_ORDER_ALONE(FROM, TO)                                                                                                           \
+  NN_LOOP void nn_give##FROM##to##TO##_alone(nn_m##TO(*to)[NN_LANES], const nn_m##FROM *from, const nn_order *o, size_t lane) {            \
+    size_t p, c;                                                                                                                           \
+    for (p = 0; p < o->positions; p++)                                                                                                     \
+      for (c = 0; c < o->channels; c++)                                                                                                    \
+        to[nn_element(o, p, c)][lane] = (nn_m##TO) * from++;                                                                               \
+  }
+NN_ORDER_ALONE(16, 16)
+NN_ORDER_ALONE(16, 32)
+NN_ORDER_ALONE(16, 64)
+NN_ORDER_ALONE(32, 32)
+NN_ORDER_ALONE(32, 64)
+NN_ORDER_ALONE(64, 64)
+#define NN_TAKE_ALONE(M)                                                                                                                   \
+  NN_LOOP void nn_take_alone##M(nn_m##M *to, nn_m##M(*from)[NN_LANES], const nn_order *o, size_t lane) {                                   \
+    size_t p, c;                                                                                                                           \
+    for (p = 0; p < o->positions; p++)                                                                                                     \
+      for (c = 0; c < o->channels; c++)                                                                                                    \
+        *to++ = from[nn_element(o, p, c)][lane];                                                                                           \
+  }
+NN_TAKE_ALONE(16)
+NN_TAKE_ALONE(32)
+NN_TAKE_ALONE(64)
 
 #endif

@@ -3,7 +3,7 @@
 
 static void @TOP@_load(@TOP@_mem *m, const @TOP@_in_t *in, size_t samples) {
   size_t l, e;
-  for (l = 0; l < @TOP@_LANES; l++) {
+  for (l = 0; l < @FILLED@; l++) {
     const @TOP@_in_t *x = in + (l < samples ? l : samples - 1) * @TOP@_IN; /* idle lanes repeat the last sample */
 @LOAD@  }
   memset(m->count, 0, sizeof m->count);

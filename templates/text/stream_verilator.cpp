@@ -112,8 +112,11 @@ public:
     reset();
     go(frames, false);
     const long got_latency = end_of_frame[0] - first_beat;
-    const std::size_t n = std::size_t(frames); // the interval is that of the last two; of a single one it is not to be seen
-    const long got_interval = n > 1 ? end_of_frame[n - 1] - end_of_frame[n - 2] : interval;
+    // the interval is that of the second half of the frames, in the mean: it need not be the same each time
+    const long middle = (frames - 1) / 2, spans = frames - 1 - middle;
+    const long span = end_of_frame[std::size_t(frames - 1)] - end_of_frame[std::size_t(middle)];
+    const long got_interval = spans ? (span + spans - 1) / spans : interval;
+    const bool right = got_latency == latency && std::labs(span - spans * interval) <= spans + interval / 4;
     reset();
     feed(latency / 2 + 3); // cut off by the next reset
     reset();
@@ -123,7 +126,6 @@ public:
     for (const Port &p : out_ports)
       bits += uint64_t(frames) * uint64_t(p.beats) * p.lanes * p.width;
     std::printf("with random stalls: %ld vectors, %" PRIu64 " bits, %ld mismatches\n", frames, bits, mismatches - before);
-    const bool right = got_latency == latency && got_interval == interval;
     std::printf("%s: %ld vectors, %" PRIu64 " bits, %ld mismatches, latency %ld cycles, II %ld%s\n", mismatches || !right ? "FAIL" : "PASS", frames, bits,
                 mismatches, got_latency, got_interval,
                 right ? "" : (" (expected " + std::to_string(latency) + " and " + std::to_string(interval) + ")").c_str());

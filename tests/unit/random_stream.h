@@ -132,9 +132,9 @@ static void add_product(Random *r, Edge *in) {
   u->m = u->finish_n * (1 + below(7));
   u->w = mem_array((size_t)u->m * (size_t)u->n, sizeof *u->w);
   u->bias = mem_array((size_t)u->m, sizeof *u->bias);
-  int zeros = below(3), bits = 1 + below(r->weights);
+  int zeros = (int[]){0, 3, 6, 9}[below(4)], bits = 1 + below(r->weights);
   for (int i = 0; i < u->m * u->n; i++)
-    u->w[i] = below(3) < zeros ? 0 : (int32_t)((int64_t)(next() % ((uint64_t)1 << bits)) - ((int64_t)1 << (bits - 1)));
+    u->w[i] = below(10) < zeros ? 0 : (int32_t)((int64_t)(next() % ((uint64_t)1 << bits)) - ((int64_t)1 << (bits - 1)));
   for (int i = 0; i < u->m; i++)
     u->bias[i] = (int64_t)below(1 << 20) - (1 << 19);
   u->out = new_edge(r, u->taps.out_rows, u->taps.out_cols, u->m);
