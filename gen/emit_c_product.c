@@ -152,7 +152,7 @@ static bool short_runs(const CUnit *u, int part) {
   return n > 1 && u->part[part + 1] - u->part[part] < 10 * n;
 }
 
-/* Weights as nn_product16 reads them: by part, by eight channels, by word. */
+/* Weights as nn_product_16 reads them: by part, by eight channels, by word. */
 static void weight_table(Buf *b, const CUnit *u) {
   const Unit *q = u->u;
   int at = 0;
