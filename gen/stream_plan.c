@@ -49,10 +49,7 @@ static int64_t even_steps(const Unit *u, int64_t steps) {
 }
 
 static int64_t steps_at(const Unit *u, int64_t interval) {
-  int64_t r = interval / positions(u);
-  const int64_t all = all_products(u);
-  if (u->taps.col_step > 1 && r < u->taps.kernel_rows * u->taps.kernel_cols)
-    r -= u->taps.col_step - 1; /* its window goes on that many words between positions */
+  const int64_t r = interval / positions(u), all = all_products(u);
   return even_steps(u, r < 1 ? 1 : r > all ? (all ? all : 1) : r);
 }
 
