@@ -117,7 +117,8 @@ int stream_pick(Kernel *k, int address, int n, const int *choice, int n_values, 
 /* ---- front ends ---- */
 
 static bool whole_frame(const Taps *t) {
-  return t->out_rows == 1 && t->out_cols == 1 && t->kernel_rows == t->rows && t->kernel_cols == t->cols && !t->row_first && !t->col_first;
+  return t->out_rows == 1 && t->out_cols == 1 && t->kernel_rows == t->rows && t->kernel_cols == t->cols && !t->row_first && !t->col_first &&
+         (t->row_dilation == 1 || t->rows == 1) && (t->col_dilation == 1 || t->cols == 1);
 }
 
 static bool pointwise(const Taps *t) {
