@@ -216,8 +216,7 @@ static void lower_map(Build *b, const Node *n) {
     fmt[inputs++] = e->fmt;
   }
   stream_unit_last(b->s, u);
-  u->taps = (Taps){.rows = l.rows, .cols = l.cols, .channels = l.channels, .kernel_rows = 1, .kernel_cols = 1, .row_step = 1, .col_step = 1,
-                   .row_dilation = 1, .col_dilation = 1, .out_rows = l.rows, .out_cols = l.cols};
+  u->taps = taps_pointwise(l);
   const Part part = {.node = chain, .n = count, .shape = shape, .fmt = fmt};
   u->plain = stream_part(b, &part);
   if (!u->plain)
