@@ -302,11 +302,11 @@ static void open_groups(Buf *b, const Part *t) {
   const char *top = t->top;
   buf_printf(b, "    for (g = 0; g < m->groups; g++) {\n");
   if (p->part->scattered)
-    buf_printf(b, "    const void *const *in = m->in + g * %d;\n", p->k->n_in);
+    buf_printf(b, "      const void *const *in = m->in + g * %d;\n", p->k->n_in);
   else
-    buf_printf(b, "    const %s_m%d *in = m->in + g * %d * %s_LANES;\n", top, c_bits(p->part->in_kind[0]), p->k->n_in, top);
-  buf_printf(b, "    %s_m%d *out = m->out + g * %d * %s_LANES;\n    (void)in;\n    (void)out;\n", top, c_bits(p->out_kind), p->k->n_out,
-             top);
+    buf_printf(b, "      const %s_m%d *in = m->in + g * %d * %s_LANES;\n", top, c_bits(p->part->in_kind[0]), p->k->n_in, top);
+  buf_printf(b, "      %s_m%d *out = m->out + g * %d * %s_LANES;\n      (void)in;\n      (void)out;\n", top, c_bits(p->out_kind),
+             p->k->n_out, top);
 }
 
 static void statements(Buf *b, Part *t) {
@@ -323,10 +323,16 @@ static void statements(Buf *b, Part *t) {
   for (int i = 0; i < p->k->n_sites; i++)
     if (site[i])
       buf_printf(b, "    s%d n%d = {0};\n", bits, i);
+  Buf inner = {0};
   if (p->part)
     open_groups(b, t);
   for (int i = s->first; i < s->first + s->n; i++)
-    item_statement(b, t, &p->item[i]);
+    item_statement(&inner, t, &p->item[i]);
+  for (const char *line = inner.s ? inner.s : "", *end; *line; line = end) {
+    end = strchr(line, '\n') + 1;
+    buf_puts(b, p->part ? "  " : "");
+    buf_write(b, line, (size_t)(end - line));
+  }
   if (p->part)
     buf_puts(b, "    }\n");
   for (int i = 0; i < p->k->n_sites; i++)

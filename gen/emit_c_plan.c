@@ -30,7 +30,7 @@ static void mark(CPlan *p) {
   const Kernel *k = p->k;
   for (int i = 0; i < hir_outs(k); i++)
     p->read[k->out[i]] = 1;
-  for (int i = 0; i < k->n_layers; i++)
+  for (int i = 0; i < k->n_layers && !p->part; i++) /* of a part, edges are traced */
     for (int j = 0; j < k->layer[i].n; j++)
       if (k->layer[i].value[j] >= 0)
         p->read[k->layer[i].value[j]] = 1;
@@ -231,7 +231,7 @@ static void make_items(CPlan *p) {
   int *stack = mem_array(4 * (size_t)p->n + 4, sizeof *stack), *total_of = mem_array((size_t)p->n + 1, sizeof *total_of);
   for (int i = 0; i < p->n_totals; i++)
     total_of[p->total[i].value] = i + 1;
-  for (int i = 0; i < k->n_layers; i++)
+  for (int i = 0; i < k->n_layers && !p->part; i++)
     for (int j = 0; j < k->layer[i].n; j++)
       if (k->layer[i].value[j] >= 0)
         visit(p, k->layer[i].value[j], seen, total_of, stack);
@@ -529,7 +529,8 @@ CPlan *c_plan(const Kernel *k, const CPart *part) {
   set_levels(p);
   make_steps(p);
   Lives l = lives(p);
-  set_traces(p, &l);
+  if (!part)
+    set_traces(p, &l);
   allocate(p, &l);
   return p;
 }

@@ -152,7 +152,7 @@ static bool short_runs(const CUnit *u, int part) {
   return n > 1 && u->part[part + 1] - u->part[part] < 10 * n;
 }
 
-/* Weights as nn_product16 reads them: by part, by eight channels, by word. */
+/* Weights as nn_product_16 reads them: by part, by eight channels, by word. */
 static void weight_table(Buf *b, const CUnit *u) {
   const Unit *q = u->u;
   int at = 0;
@@ -235,7 +235,7 @@ void c_product_begin(Buf *b, const CStream *c, const CUnit *u, bool alone) {
     buf_printf(b, "  %s_pack_alone((int16_t *)m->panel, %s, &%s_panel);\n", top, x, u->name);
   else
     buf_printf(b, "  %s_pack(m->panel, %s, &%s_panel);\n", top, x, u->name);
-  if (u->paired && u->weight_bits == 8 && !u->narrow && (alone || !u->sparse))
+  if (u->paired && u->weight_bits == 8 && !u->narrow && !alone && !u->sparse)
     buf_printf(b, "  %s_widen(m->weight, %s_weight, sizeof %s_weight);\n", top, u->name, u->name);
 }
 
@@ -254,7 +254,7 @@ void c_product_sums(Buf *b, const CStream *c, const CUnit *u, bool alone) {
   const Taps *t = &q->taps;
   const char *top = c->top, *lanes = alone ? "" : mem_printf(" * %s_LANES", top), *suffix = alone ? "_alone" : "";
   const char *word = alone ? "int16_t" : "uint32_t", *panel = alone ? "(const int16_t *)m->panel" : "m->panel";
-  const char *weight = u->weight_bits == 8 && !u->narrow ? "m->weight" : mem_printf("%s_weight", u->name);
+  const char *weight = u->weight_bits == 8 && !u->narrow && !alone ? "m->weight" : mem_printf("%s_weight", u->name);
   buf_puts(b, "    for (p = 0; p < n; p++) {\n");
   if (!u->paired) {
     wide_sums(b, c, u, alone);
@@ -271,22 +271,18 @@ void c_product_sums(Buf *b, const CStream *c, const CUnit *u, bool alone) {
     const char *list = !alone ? "" : short_runs(u, part) ? mem_printf("%s_word%d, ", u->name, part) : "NULL, ";
     const char *args = mem_printf("x, %s_run%d, %d, %d, %s%d, %s + %lld", u->name, part, runs(NULL, u, part), u->step, list, words, weight,
                                   2LL * u->part[part] * q->m);
-    const char *product = mem_printf("%s_product%s", top,
-                                     alone       ? (u->narrow ? "_alone8" : suffix)
-                                     : u->sparse ? "_sparse"
-                                     : u->narrow ? "8"
-                                                 : "16");
+    const char *product = u->sparse && !alone ? "sparse" : mem_printf("%d%s", alone ? u->weight_bits : u->narrow ? 8 : 16, suffix);
     if (u->sparse && !alone) {
       int before = listed_before(u, part);
       args = mem_printf("x, %s_listed_count + %d, %s_listed + %d, %s_listed_weight + %d", u->name, part * q->m, u->name, before, u->name,
                         2 * before);
     }
-    const char *wide = u->narrow && (alone || !u->sparse) ? ", m->weight" : "";
+    const char *wide = u->narrow && !alone && !u->sparse ? ", m->weight" : "";
     if (u->sum_kind == 1)
-      buf_printf(b, "      %s(%s, %s_bias, %d, m->sum32 + p * %d%s%s);\n", product, args, u->name, q->m, q->m, lanes, wide);
+      buf_printf(b, "      %s_product_%s(%s, %s_bias, %d, m->sum32 + p * %d%s%s);\n", top, product, args, u->name, q->m, q->m, lanes, wide);
     else
-      buf_printf(b, "      %s(%s, NULL, %d, m->part%s);\n      %s_add_parts%s(m->sum64 + p * %d%s, m->part, %s_bias, %d, %d);\n", product,
-                 args, q->m, wide, top, suffix, q->m, lanes, u->name, part == 0, q->m);
+      buf_printf(b, "      %s_product_%s(%s, NULL, %d, m->part%s);\n      %s_add_parts%s(m->sum64 + p * %d%s, m->part, %s_bias, %d, %d);\n",
+                 top, product, args, q->m, wide, top, suffix, q->m, lanes, u->name, part == 0, q->m);
   }
   buf_puts(b, "    }\n");
 }

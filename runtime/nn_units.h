@@ -111,8 +111,8 @@ NN_DOT(7, NN_EACH_7)
 NN_DOT(8, NN_EACH_8)
 
 /* m sums: weights of eight channels together, then of those left over. words: of all runs. */
-NN_LOOP void nn_product16(const uint32_t *x, const uint32_t (*run)[2], size_t runs, size_t step, size_t words, const int16_t *w,
-                          const int32_t *bias, size_t m, int32_t *y) {
+NN_LOOP void nn_product_16(const uint32_t *x, const uint32_t (*run)[2], size_t runs, size_t step, size_t words, const int16_t *w,
+                           const int32_t *bias, size_t m, int32_t *y) {
   for (; m >= 8; m -= 8, w += 16 * words, bias = bias ? bias + 8 : bias, y += 8 * NN_LANES)
     nn_dot8(x, run, runs, step, w, bias, y);
   switch (m) {
@@ -159,17 +159,17 @@ NN_LOOP void nn_widen(int16_t *to, const int8_t *from, size_t n) {
 }
 
 /* Weights of 8 bits, made wider for eight channels at a time. */
-NN_LOOP void nn_product8(const uint32_t *x, const uint32_t (*run)[2], size_t runs, size_t step, size_t words, const int8_t *w,
-                         const int32_t *bias, size_t m, int32_t *y, int16_t *wide) {
+NN_LOOP void nn_product_8(const uint32_t *x, const uint32_t (*run)[2], size_t runs, size_t step, size_t words, const int8_t *w,
+                          const int32_t *bias, size_t m, int32_t *y, int16_t *wide) {
   size_t r, n;
   for (r = 0; r < m; r += n, w += 2 * n * words) {
     n = m - r < 8 ? m - r : 8;
     nn_widen(wide, w, 2 * n * words);
-    nn_product16(x, run, runs, step, words, wide, bias ? bias + r : bias, n, y + r * NN_LANES);
+    nn_product_16(x, run, runs, step, words, wide, bias ? bias + r : bias, n, y + r * NN_LANES);
   }
 }
 
-/* As nn_product16 where most weights are 0: of each channel, how many words have others, where they are, and these. */
+/* As nn_product_16 where most weights are 0: of each channel, how many words have others, where they are, and these. */
 NN_LOOP void nn_product_sparse(const uint32_t *x, const uint32_t *count, const uint32_t *word, const int16_t *w, const int32_t *bias,
                                size_t m, int32_t *y) {
   size_t r, b, j;
@@ -298,17 +298,22 @@ NN_INLINE __m256i nn_both(const int16_t *x) {
   memcpy(&v, x, sizeof v);
   return _mm256_set1_epi32(v);
 }
-#define NN_ALONE_STEP(k, at) a##k = NN_MADD8(a##k, nn_both(at), _mm256_loadu_si256((const __m256i *)(const void *)(p + 2 * (k)*n)));
+/* Eight pairs of weights, of 8 or 16 bits. */
+NN_INLINE __m256i nn_eight(const void *w, size_t at, int narrow) {
+  if (narrow)
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)((const int8_t *)w + at)));
+  return _mm256_loadu_si256((const __m256i *)(const void *)((const int16_t *)w + at));
+}
+#define NN_ALONE_STEP(k, at) a##k = NN_MADD8(a##k, nn_both(at), nn_eight(w, p + 2 * (k)*n, narrow));
 
-/* As nn_product16. Up to seven numbers behind y, bias and (weights: fifteen) w are read or written. `word`, where it is not NULL, says
+/* As nn_product_16. Up to seven numbers behind y, bias and (weights: fifteen) w are read or written. `word`, where it is not NULL, says
  * where each word is: better than many short runs. */
-NN_LOOP void nn_product_alone(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
-                              const int16_t *w, const int32_t *bias, size_t m, int32_t *y) {
-  size_t r, i, j, n;
-  for (r = 0; r < m; r += 8, w += 2 * n * words) {
+NN_INLINE void nn_product_any(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
+                              const void *w, int narrow, const int32_t *bias, size_t m, int32_t *y) {
+  size_t r, i, j, n, p = 0;
+  for (r = 0; r < m; r += 8) {
     __m256i a0 = bias ? _mm256_loadu_si256((const __m256i *)(const void *)(bias + r)) : _mm256_setzero_si256();
     __m256i a1 = _mm256_setzero_si256(), a2 = a1, a3 = a1;
-    const int16_t *p = w;
     n = m - r < 8 ? m - r : 8;
     if (word) {
       const uint32_t *at = word;
@@ -324,13 +329,13 @@ NN_LOOP void nn_product_alone(const int16_t *x, const uint32_t (*run)[2], size_t
     }
     for (i = 0; i < runs && !word; i++) {
       const int16_t *at = x + 2 * (size_t)run[i][0];
-      for (j = run[i][1]; j >= 4; j -= 4, at += 8 * step, p += 8 * n) {
+      for (j = run[i][1] / 4; j; j--, at += 8 * step, p += 8 * n) {
         NN_ALONE_STEP(0, at)
         NN_ALONE_STEP(1, at + 2 * step)
         NN_ALONE_STEP(2, at + 4 * step)
         NN_ALONE_STEP(3, at + 6 * step)
       }
-      for (; j; j--, at += 2 * step, p += 2 * n) {
+      for (j = run[i][1] % 4; j; j--, at += 2 * step, p += 2 * n) {
         NN_ALONE_STEP(0, at)
       }
     }
@@ -339,14 +344,14 @@ NN_LOOP void nn_product_alone(const int16_t *x, const uint32_t (*run)[2], size_t
   }
 }
 
-NN_LOOP void nn_product_alone8(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
-                               const int8_t *w, const int32_t *bias, size_t m, int32_t *y, int16_t *wide) {
-  size_t r, n;
-  for (r = 0; r < m; r += n, w += 2 * n * words) {
-    n = m - r < 8 ? m - r : 8;
-    nn_widen(wide, w, 2 * n * words);
-    nn_product_alone(x, run, runs, step, word, words, wide, bias ? bias + r : bias, n, y + r);
-  }
+NN_LOOP void nn_product_16_alone(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
+                                 const int16_t *w, const int32_t *bias, size_t m, int32_t *y) {
+  nn_product_any(x, run, runs, step, word, words, w, 0, bias, m, y);
+}
+
+NN_LOOP void nn_product_8_alone(const int16_t *x, const uint32_t (*run)[2], size_t runs, size_t step, const uint32_t *word, size_t words,
+                                const int8_t *w, const int32_t *bias, size_t m, int32_t *y) {
+  nn_product_any(x, run, runs, step, word, words, w, 1, bias, m, y);
 }
 
 NN_LOOP void nn_add_parts_alone(int64_t *y, const int32_t *part, const int64_t *bias, int first, size_t m) {

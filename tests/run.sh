@@ -72,6 +72,7 @@ cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
 stream-units|300|tests/e2e/stream_units.sh full
 stream-top|300|tests/e2e/stream_top.sh full
+stream-synth|400|tests/e2e/stream_synth.sh
 html|120|tests/e2e/html.sh
 prune|120|tests/e2e/prune.sh
 calibrate|200|tests/e2e/calibrate.sh

@@ -9,7 +9,7 @@ dir=$WORK/d out=$dir/tb/vectors/m_axis.hex top=$dir/vhdl/t.vhd
 # expect NAME REGEX TARGET: the last line of the target is like that, and PASS is where it exits 0
 expect() {
   local said status last
-  said=$(make -s -C "$dir" "$3" N="${N:-6}" 2>"$WORK/err")
+  said=$(timeout 120 make -s -C "$dir" "$3" N="${N:-6}" 2>"$WORK/err")
   status=$?
   last=$(tail -n 1 <<<"$said")
   case $last in
