@@ -57,4 +57,4 @@ sed -i '9y/0123456789abcdef/1032547698badcfe/' "$out"
 expect verilate_vector '^FAIL: [0-9]+ vectors, [0-9]+ bits, [1-9][0-9]* mismatches' verilate
 bad verilate_ce "$top" "s/^  ([A-Za-z0-9_]*)_ce( +)<= .*/  \1_ce\2<= '1';/" '^FAIL: ' verilate
 bad verilate_hang "$top" "s/_tready( +)<= .*/_tready\1<= '0';/" '^FAIL: nothing moved' verilate
-bad verilate_latency "$dir/tb/t_verilator.cpp" 's/latency = /latency = 1 + /' '0 mismatches, .*\(expected ' verilate
+bad verilate_latency "$dir/tb/t_verilator.cpp" 's/const long latency = /const long latency = 1 + /' '0 mismatches, .*\(expected ' verilate
