@@ -77,8 +77,8 @@ void emit_hls(const Design *d, Folder *f);
 /* Makefile, README.md, vivado.tcl, quartus.tcl */
 void emit_folder(const Design *d, Folder *f);
 
-/* The same of a streaming design. vhdl/: TOP.vhd, a kernel TOP_<unit> each, the library's entities; tb/: benches, tb/vectors/<port>.hex with a
- * beat a line, in.hex and out.hex with a frame a line for the C model. */
+/* The same of a streaming design. vhdl/: TOP.vhd, a kernel TOP_<unit> each, the library's entities; tb/: benches, tb/vectors/<port>.hex
+ * with a beat a line, in.hex and out.hex with a frame a line for the C model. */
 void emit_stream_c(const StreamDesign *d, Folder *f);
 void emit_stream_vhdl(const StreamDesign *d, Folder *f);
 void emit_stream_tb(const StreamDesign *d, Folder *f);

@@ -55,15 +55,21 @@ static void header(Buf *b, const StreamNames *n) {
 /* ---- entity and signals ---- */
 
 static void entity(Buf *b, const StreamNames *n) {
+  static const char *const end[] = {"tvalid", "tready", "tdata", "tlast"};
   const Stream *s = n->s;
-  buf_printf(b, "entity %s is\n  port (\n    clk : in  std_logic;\n    rst : in  std_logic", n->d->top);
+  int width = 3; /* of the names' column */
   for (int i = 0; i < s->n_in + s->n_out; i++) {
-    bool in = i < s->n_in;
-    const AxisPort *a = in ? &n->in[i] : &n->out[i - s->n_in];
-    const char *there = in ? "in " : "out", *back = in ? "out" : "in ";
-    buf_printf(b, ";\n    %s_tvalid : %s std_logic;\n    %s_tready : %s std_logic;\n", a->name, there, a->name, back);
-    buf_printf(b, "    %s_tdata  : %s std_logic_vector(%d downto 0);\n    %s_tlast  : %s std_logic", a->name, there,
-               stream_tdata_bits(a->edge) - 1, a->name, there);
+    int len = (int)strlen(i < s->n_in ? n->in[i].name : n->out[i - s->n_in].name) + 7;
+    width = len > width ? len : width;
+  }
+  buf_printf(b, "entity %s is\n  port (\n    %-*s : in  std_logic;\n    %-*s : in  std_logic", n->d->top, width, "clk", width, "rst");
+  for (int i = 0; i < s->n_in + s->n_out; i++) {
+    const AxisPort *a = i < s->n_in ? &n->in[i] : &n->out[i - s->n_in];
+    for (int j = 0; j < 4; j++) {
+      buf_printf(b, ";\n    %-*s : %s std_logic", width, mem_printf("%s_%s", a->name, end[j]), (i < s->n_in) == (j != 1) ? "in " : "out");
+      if (j == 2)
+        buf_printf(b, "_vector(%d downto 0)", stream_tdata_bits(a->edge) - 1);
+    }
   }
   buf_printf(b, "\n  );\nend entity %s;\n\n", n->d->top);
 }

@@ -78,13 +78,14 @@ static void header(Buf *b, const Vhdl *x) {
     header_part(b, x);
   else
     header_whole(b, x);
-  buf_puts(b,
-           "-- Elements are packed in ONNX order, element 0 lowest. <W,I>: W bits, I of them integer bits; value = integer * 2^(I-W).\n");
+  buf_printf(b, "-- Elements are packed%s, element 0 lowest. <W,I>: W bits, I of them integer bits; value = integer * 2^(I-W).\n",
+             x->e->part ? "" : " in ONNX order");
   header_ports(b, "in_data", k->in_port, k->n_in_ports);
   header_ports(b, "out_data", k->out_port, k->n_out_ports);
-  if (k->n_layers)
+  int layers = x->e->part ? 0 : k->n_layers; /* a part says itself what it is */
+  if (layers)
     buf_puts(b, "--\n-- Layers (name of the elements, node, operators, format):\n");
-  for (int i = 0; i < k->n_layers; i++) {
+  for (int i = 0; i < layers; i++) {
     const HirLayer *l = &k->layer[i];
     buf_printf(b, "--   %-16s %s (%s), %d x %s\n", x->layer_name[i], diag_text(l->name), diag_text(l->op), l->n, vhdl_format(l->fmt));
   }

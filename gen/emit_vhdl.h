@@ -38,6 +38,7 @@ typedef struct {
   int *home;               /* stage that computes the value; 0 for inputs, -1 for constants */
   int *last;               /* last stage that reads it: registers r<home>..r<last - 1> carry it */
   const char **name;       /* of values that are variables or registers */
+  int *state_value;        /* by element of the state, the value that it is read as; -1: nobody reads it, or it is known */
   const char **layer_name; /* prefix of the names of a layer's elements */
   const char **table_name; /* constant in package TOP_tables */
 } Vhdl;

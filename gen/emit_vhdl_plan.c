@@ -137,18 +137,39 @@ static void plan_wires(Vhdl *x) {
 
 /* ---- names ---- */
 
+/* The names given so far, by hash; size is a power of two, twice their number at least. */
+typedef struct {
+  const char **name;
+  size_t size;
+} Names;
+
+static Names names_new(size_t most) {
+  Names n = {NULL, 4};
+  while (n.size < 2 * most)
+    n.size *= 2;
+  n.name = mem_array(n.size, sizeof *n.name);
+  return n;
+}
+
+/* Where the name is, or would be. */
+static size_t name_place(const Names *n, const char *s) {
+  size_t h = 5381;
+  for (const char *c = s; *c; c++)
+    h = h * 33 ^ (unsigned char)*c;
+  while (n->name[h & (n->size - 1)] && strcmp(n->name[h & (n->size - 1)], s))
+    h++;
+  return h & (n->size - 1);
+}
+
 /* Element names end in _<number>, so two prefixes that differ never give one name. What else is declared has its own first letters. */
-static bool taken(const char **used, int n, const char *s) {
-  static const char *const start[] = {"c_", "p_", "t_", "top_", NULL};
-  for (int i = 0; start[i]; i++)
+static bool taken(const Names *used, const char *s, bool part) {
+  static const char *const start[] = {"c_", "p_", "t_", "top_", "state_", NULL}; /* the last of a part only */
+  for (int i = 0; start[i + !part]; i++)
     if (!strncmp(s, start[i], strlen(start[i])))
       return true;
   if ((s[0] == 'c' || s[0] == 'r' || s[0] == 't' || s[0] == 'v') && isdigit((unsigned char)s[1]))
     return true;
-  for (int i = 0; i < n; i++)
-    if (!strcmp(used[i], s))
-      return true;
-  return false;
+  return used->name[name_place(used, s)];
 }
 
 /* Letters, digits and single underscores of the model's name, in lower case. Element numbers follow, so keywords cannot arise. */
@@ -171,34 +192,33 @@ static char *legal(const char *text) {
   return s;
 }
 
-static const char *prefix(const char **used, int *n, const char *text) {
+static const char *prefix(const Vhdl *x, Names *used, const char *text) {
   char *s = legal(text);
   const char *name = s;
-  for (int i = 1; taken(used, *n, name); i++)
+  for (int i = 1; taken(used, name, x->e->part); i++)
     name = i == 1 ? mem_printf("n_%s", s) : mem_printf("n%d_%s", i, s);
-  return used[(*n)++] = name;
+  return used->name[name_place(used, name)] = name;
 }
 
 static void plan_names(Vhdl *x) {
   const Kernel *k = x->k;
-  int n = 0;
-  const char **used = mem_array((size_t)(k->n_in_ports + k->n_states + k->n_layers + 1), sizeof *used);
-  const char **port = mem_array((size_t)k->n_in_ports + 1, sizeof *port);
-  for (int p = 0; p < k->n_in_ports; p++)
-    port[p] = prefix(used, &n, k->in_port[p].name);
-  for (int i = 0; i < k->n; i++)
-    for (int p = 0; k->v[i].op == HIR_IN && p < k->n_in_ports; p++)
-      if (k->v[i].imm >= k->in_port[p].first && k->v[i].imm < k->in_port[p].first + k->in_port[p].n)
-        x->name[i] = mem_printf("%s_%d", port[p], k->v[i].imm - k->in_port[p].first);
-  for (int s = 0; s < k->n_states; s++) {
-    const char *name = prefix(used, &n, k->state[s].name);
-    for (int i = 0; i < k->n; i++)
-      if (hir_is_state(k, &k->v[i]) && k->v[i].imm - k->n_in >= k->state[s].first &&
-          k->v[i].imm - k->n_in < k->state[s].first + k->state[s].n)
-        x->name[i] = mem_printf("%s_%d", name, k->v[i].imm - k->n_in - k->state[s].first);
+  Names used = names_new((size_t)(k->n_in_ports + k->n_states + k->n_layers + 1));
+  const char **in = mem_array((size_t)(k->n_in + k->n_state) + 1, sizeof *in); /* of IN elements */
+  for (int p = 0; p < k->n_in_ports; p++) {
+    const char *name = prefix(x, &used, k->in_port[p].name);
+    for (int e = 0; e < k->in_port[p].n; e++)
+      in[k->in_port[p].first + e] = mem_printf("%s_%d", name, e);
   }
+  for (int s = 0; s < k->n_states; s++) {
+    const char *name = prefix(x, &used, k->state[s].name);
+    for (int e = 0; e < k->state[s].n; e++)
+      in[k->n_in + k->state[s].first + e] = mem_printf("%s_%d", name, e);
+  }
+  for (int i = 0; i < k->n; i++)
+    if (k->v[i].op == HIR_IN)
+      x->name[i] = in[k->v[i].imm];
   for (int l = 0; l < k->n_layers; l++) {
-    x->layer_name[l] = prefix(used, &n, k->layer[l].name);
+    x->layer_name[l] = prefix(x, &used, k->layer[l].name);
     for (int j = 0; j < k->layer[l].n; j++) {
       int v = k->layer[l].value[j];
       if (v >= 0 && !x->name[v] && k->v[v].op != HIR_SHL && !vhdl_is_const(x, v))
@@ -209,14 +229,13 @@ static void plan_names(Vhdl *x) {
 
 static void plan_tables(Vhdl *x) {
   const Kernel *k = x->k;
+  Names used = names_new((size_t)k->n_tables + 1);
   x->table_name = mem_array((size_t)k->n_tables + 1, sizeof *x->table_name);
   for (int t = 0; t < k->n_tables; t++) {
-    x->table_name[t] = mem_printf("c_%s", legal(k->table[t].name));
-    for (int i = 0; i < t; i++)
-      if (!strcmp(x->table_name[i], x->table_name[t])) {
-        x->table_name[t] = mem_printf("c%d_%s", t, legal(k->table[t].name));
-        break;
-      }
+    const char *name = mem_printf("c_%s", legal(k->table[t].name));
+    if (used.name[name_place(&used, name)])
+      name = mem_printf("c%d_%s", t, legal(k->table[t].name));
+    x->table_name[t] = used.name[name_place(&used, name)] = name;
   }
 }
 
@@ -235,6 +254,12 @@ void vhdl_plan(Vhdl *x, const VhdlEntity *e) {
   x->home = mem_array(n, sizeof *x->home);
   x->last = mem_array(n, sizeof *x->last);
   x->name = mem_array(n, sizeof *x->name);
+  x->state_value = mem_array((size_t)k->n_state + 1, sizeof *x->state_value);
+  for (int i = 0; i < k->n_state; i++)
+    x->state_value[i] = -1;
+  for (int i = 0; i < k->n; i++)
+    if (hir_is_state(k, &k->v[i]) && x->live[i] && !vhdl_is_const(x, i))
+      x->state_value[k->v[i].imm - k->n_in] = i;
   x->layer_name = mem_array((size_t)k->n_layers + 1, sizeof *x->layer_name);
   plan_names(x);
   plan_tables(x);

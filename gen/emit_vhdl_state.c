@@ -72,8 +72,26 @@ void vhdl_state_header(Buf *b, const Vhdl *x) {
         interval, hir_loop(k));
 }
 
+/* Of a part, a register for each element. */
+static void part_signals(Buf *b, const Vhdl *x) {
+  buf_puts(b, "  -- the state, as the last token left it\n");
+  for (int e = 0; e < x->k->n_state; e++) {
+    int i = x->state_value[e];
+    if (i < 0)
+      continue;
+    buf_printf(b, "  signal state_%s : ", x->name[i]);
+    vhdl_type(b, hir_signed(&x->k->v[i]), hir_width(&x->k->v[i]));
+    buf_puts(b, ";\n");
+  }
+  buf_puts(b, "\n");
+}
+
 void vhdl_state_signals(Buf *b, const Vhdl *x) {
   const Kernel *k = x->k;
+  if (x->e->part) {
+    part_signals(b, x);
+    return;
+  }
   int interval = hir_interval_cycles(k), bits = hir_state_bits(k);
   Buf init = {0};
   char *text = mem_alloc((size_t)bits + 1);
@@ -85,11 +103,6 @@ void vhdl_state_signals(Buf *b, const Vhdl *x) {
     }
   bool zero = strspn(text, "0") == (size_t)bits;
   buf_printf(&init, zero ? "(others => '0')" : "\"%s\"", text);
-  if (x->e->part) {
-    buf_printf(b, "  signal state : std_logic_vector(%d downto 0);\n", bits - 1);
-    buf_printf(b, "  constant C_INITIAL : std_logic_vector(%d downto 0) := %s;\n\n", bits - 1, init.s);
-    return;
-  }
   buf_puts(b, "  -- Beside the data: its channel, whether the state is the initial one, whether outputs count.\n");
   if (k->channels > 1) {
     buf_printf(b, "  type t_channels is array (0 to %d) of natural range 0 to %d;\n", vhdl_write_stage(x) - 1, k->channels - 1);
@@ -179,6 +192,8 @@ void vhdl_state_control(Buf *b, const Vhdl *x) {
 }
 
 void vhdl_state_variables(Buf *b, const Vhdl *x, int stage) {
+  if (x->e->part)
+    return;
   int bits = hir_state_bits(x->k);
   if (stage == vhdl_read_stage(x))
     buf_printf(b, "    variable state_read : std_logic_vector(%d downto 0);\n", bits - 1);
@@ -190,10 +205,15 @@ void vhdl_state_read(Buf *b, const Vhdl *x, int stage) {
   const Kernel *k = x->k;
   if (stage != vhdl_read_stage(x))
     return;
+  if (x->e->part) {
+    for (int e = 0; e < k->n_state; e++)
+      if (x->state_value[e] >= 0)
+        buf_printf(b, "      %s := state_%s;\n", x->name[x->state_value[e]], x->name[x->state_value[e]]);
+    return;
+  }
   buf_puts(b, "      -- the state that the channel's last token left\n");
   buf_printf(b, "      state_read := state%s;\n", k->channels > 1 ? mem_printf("(channel(%d))", stage - 1) : "");
-  if (!x->e->part)
-    buf_printf(b, "      if first(%d) = '1' then\n        state_read := C_INITIAL;\n      end if;\n", stage - 1);
+  buf_printf(b, "      if first(%d) = '1' then\n        state_read := C_INITIAL;\n      end if;\n", stage - 1);
   for (int i = 0; i < k->n; i++) {
     const HirValue *v = &k->v[i];
     if (!hir_is_state(k, v) || !x->live[i] || vhdl_is_const(x, i))
@@ -204,10 +224,27 @@ void vhdl_state_read(Buf *b, const Vhdl *x, int stage) {
   }
 }
 
+static void part_write(Buf *b, const Vhdl *x, int stage) {
+  buf_printf(b, "\n      -- the state for the next token\n      if valid(%d) = '1' then\n", stage - 1);
+  for (int e = 0; e < x->k->n_state; e++) {
+    int i = x->state_value[e];
+    if (i < 0)
+      continue;
+    buf_printf(b, "        state_%s <= ", x->name[i]);
+    vhdl_operand(b, x, x->k->out[x->k->n_out + e], stage, hir_signed(&x->k->v[i]), hir_width(&x->k->v[i]));
+    buf_puts(b, ";\n");
+  }
+  buf_puts(b, "      end if;\n");
+}
+
 void vhdl_state_write(Buf *b, const Vhdl *x, int stage) {
   const Kernel *k = x->k;
   if (stage != vhdl_write_stage(x))
     return;
+  if (x->e->part) {
+    part_write(b, x, stage);
+    return;
+  }
   buf_puts(b, "\n      -- the state for the channel's next token\n");
   for (int e = 0; e < k->n_state; e++) {
     const HirState *s;
@@ -222,6 +259,20 @@ void vhdl_state_write(Buf *b, const Vhdl *x, int stage) {
 
 /* Of a part: without a word a channel in memory, the reset itself can set the state, and nothing stands before the adders. */
 void vhdl_state_reset(Buf *b, const Vhdl *x, int stage) {
-  if (x->e->part && stage == vhdl_write_stage(x))
-    buf_puts(b, "      if rst = '1' then\n        state <= C_INITIAL;\n      end if;\n");
+  if (!x->e->part || stage != vhdl_write_stage(x))
+    return;
+  buf_puts(b, "      if rst = '1' then\n");
+  for (int s = 0; s < x->k->n_states; s++)
+    for (int e = 0; e < x->k->state[s].n; e++) {
+      int i = x->state_value[x->k->state[s].first + e];
+      if (i < 0)
+        continue;
+      buf_printf(b, "        state_%s <= ", x->name[i]);
+      if (x->k->state[s].init[e])
+        vhdl_const(b, x->k->state[s].init[e], hir_signed(&x->k->v[i]), hir_width(&x->k->v[i]));
+      else
+        buf_puts(b, "(others => '0')");
+      buf_puts(b, ";\n");
+    }
+  buf_puts(b, "      end if;\n");
 }

@@ -52,12 +52,15 @@ Kernel *hir_new(const char *name) {
 }
 
 int hir_table(Kernel *k, const char *name, int entries, const int64_t *word, const char *text) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (int i = 0; i < entries; i++)
+    hash = (hash ^ (uint64_t)word[i] ^ hash >> 29) * 0x100000001b3u;
   for (int i = 0; i < k->n_tables; i++)
-    if (k->table[i].entries == entries && !memcmp(k->table[i].word, word, (size_t)entries * sizeof *word))
+    if (k->table[i].hash == hash && k->table[i].entries == entries && !memcmp(k->table[i].word, word, (size_t)entries * sizeof *word))
       return i;
   k->table = mem_grow(k->table, k->n_tables, &k->cap_tables, sizeof *k->table);
   HirTable *t = &k->table[k->n_tables];
-  *t = (HirTable){.name = mem_strdup(name), .entries = entries, .text = text};
+  *t = (HirTable){.name = mem_strdup(name), .entries = entries, .hash = hash, .text = text};
   t->word = mem_array((size_t)entries, sizeof *word);
   memcpy(t->word, word, (size_t)entries * sizeof *word);
   t->lo = t->hi = word[0];

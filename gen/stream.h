@@ -120,6 +120,7 @@ struct Unit {
   int reuse; /* R: products a multiplier makes for a position; 1: each has hardware of its own (adders) */
   int multipliers;
   int64_t products; /* with non-zero weights, of a position */
+  bool skips;       /* those with zero weights take no step */
   Kernel *k;
   uint8_t *emits; /* by step, whether a live token makes a beat leave; NULL: each one does */
   uint8_t *late;  /* whether the i-th token after a position's last one does, i < front.flush; NULL: none does */

@@ -129,9 +129,6 @@ typedef struct {
   int steps, n;
   Lane *lane;
 } Schedule;
-/* Whether weights that are 0 are left out. Not where there are few of them: multipliers would no longer read the operands in one order, and
- * what each of them reads would have to be stored beside its weights. */
-bool stream_skips_zeros(const Unit *u);
 /* The products of a position dealt out to u->multipliers lanes and `steps` steps. order[]: the u->n operands as they are best read. */
 Schedule stream_schedule(const Unit *u, int steps, const int *order);
 

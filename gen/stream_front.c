@@ -30,7 +30,7 @@ struct FrontState {
   bool c_valid, c_begins;
   uint8_t *delay;
   int delay_at;
-  bool moving;
+  bool moving, holds, full;
   int travel, between;
 
   int idle;
@@ -129,6 +129,7 @@ static void window_start(FrontState *s) {
   s->read = high - low + 1;
   s->pitch = s->read > s->travel_words + 1 ? s->read : s->travel_words + 1;
   s->delay_words = newest - low;
+  s->holds = f->steps > 1 && (f->out_cols > 1 ? f->word_step > 1 : s->read > 1);
   s->delay = mem_array((size_t)s->delay_words + 1, 1);
 }
 
@@ -169,7 +170,9 @@ static void window_clock(FrontState *s, bool is_there) {
   bool first = s->delay_words ? s->delay[s->delay_at] : s->c_begins;
   bool brings = first || (s->moving && s->between == (f->word_step > 1 ? f->word_step - 1 : 0));
   bool stays = s->out.valid && s->out.live && s->out.step != f->steps - 1;
-  bool had = s->c_valid, shift = had && !stays, ends = s->out.valid && s->out.live && !stays;
+  bool had = s->c_valid, shift = had && !(stays && (s->full || !s->holds)), comes = s->holds ? s->full : had && brings;
+  bool ends = s->out.valid && s->out.live && !stays;
+  s->full = (s->full && stays) || (shift && brings);
   if (shift)
     window_shift(s, first);
   if (shift || !had)
@@ -179,7 +182,7 @@ static void window_clock(FrontState *s, bool is_there) {
   s->out.last = s->owes;
   if (stays) {
     s->out.step++;
-  } else if (had && brings) {
+  } else if (comes) {
     s->out = (FrontToken){true, true, s->owes, 0};
     s->owes = false;
   } else if (s->idle) {

@@ -227,18 +227,27 @@ static int operand_value(Kernel *k, int step, int steps, const int *in) {
 
 /* ---- the kernel ---- */
 
+typedef struct {
+  const Unit *u;
+  const Schedule *s;
+  const Leaving *l;
+  Kernel *k;
+  int step, cap_states;
+  int *depth; /* by lane: sums it keeps aside */
+  int **kept; /* by lane, by depth: as they are after this step */
+} Mac;
+
 static int by_step(Kernel *k, int step, int steps, const int64_t *word, const char *what) {
   return hir_lut(k, step, hir_table(k, mem_printf("%s_%d", what, k->n_tables), steps, word, what));
 }
 
 /* Elements of the state, in order; their IN numbers follow those of the ports. */
-static int add_state(Kernel *k, const char *name, i128 lo, i128 hi) {
+static int add_state(Mac *mac, const char *name, i128 lo, i128 hi) {
+  Kernel *k = mac->k;
   const int W = hir_width_of(lo, hi);
-  HirState *more = mem_array((size_t)k->n_states + 1, sizeof *more);
-  if (k->n_states)
-    memcpy(more, k->state, (size_t)k->n_states * sizeof *more);
-  more[k->n_states++] = (HirState){.name = name, .first = k->n_state, .n = 1, .fmt = {W, W, lo < 0}, .init = mem_array(1, sizeof(int64_t))};
-  k->state = more;
+  k->state = mem_grow(k->state, k->n_states, &mac->cap_states, sizeof *k->state);
+  k->state[k->n_states++] =
+      (HirState){.name = name, .first = k->n_state, .n = 1, .fmt = {W, W, lo < 0}, .init = mem_array(1, sizeof(int64_t))};
   return hir_in(k, k->n_in + k->n_state++, lo, hi);
 }
 
@@ -263,16 +272,6 @@ static void accumulator_range(const Unit *u, const Lane *l, i128 *lo, i128 *hi) 
   }
 }
 
-typedef struct {
-  const Unit *u;
-  const Schedule *s;
-  const Leaving *l;
-  Kernel *k;
-  int step;
-  int *depth; /* by lane: sums it keeps aside */
-  int **kept; /* by lane, by depth: as they are after this step */
-} Mac;
-
 static void make_lane(Mac *mac, int m, int x) {
   const Lane *l = &mac->s->lane[m];
   Kernel *k = mac->k;
@@ -289,13 +288,13 @@ static void make_lane(Mac *mac, int m, int x) {
   accumulator_range(mac->u, l, &lo, &hi);
   const int w = by_step(k, mac->step, steps, weight, "weights"), is_first = by_step(k, mac->step, steps, first, "first");
   const int aside = hir_max(k, by_step(k, mac->step, steps, inner, "aside"), mac->step + 2); /* or the position has just ended */
-  const int acc = add_state(k, mem_printf("acc_%d", m), lo, hi);
+  const int acc = add_state(mac, mem_printf("acc_%d", m), lo, hi);
   const int sum = hir_add(k, hir_mux(k, is_first, hir_const(k, 0), acc), hir_mul(k, x, w), 0);
   hir_narrow(k, sum, lo, hi);
   next_state(k, sum);
   mac->kept[m] = mem_array((size_t)mac->depth[m] + 1, sizeof(int));
   for (int d = 0, before = acc; d < mac->depth[m]; d++) {
-    const int old = add_state(k, mem_printf("kept_%d_%d", m, d), lo, hi);
+    const int old = add_state(mac, mem_printf("kept_%d_%d", m, d), lo, hi);
     mac->kept[m][d] = hir_mux(k, aside, before, old);
     next_state(k, mac->kept[m][d]);
     before = old;
@@ -327,7 +326,7 @@ static int make_sum(Mac *mac, const Sum *sum, int f, int beat) {
   const Unit *u = mac->u;
   const Leaving *l = mac->l;
   Kernel *k = mac->k;
-  int *choice = mem_array((size_t)l->beats, sizeof *choice), *value = mem_array((size_t)l->beats + 1, sizeof *value), total = -1, terms = 0;
+  int *choice = mem_array((size_t)l->beats, sizeof *choice), *value = mem_array((size_t)l->beats + 1, sizeof *value), terms = 0;
   int64_t *bias = mem_array((size_t)l->beats, sizeof *bias);
   i128 lo = 0, hi = 0;
   const Format x = u->in[0]->edge->fmt;
@@ -346,6 +345,7 @@ static int make_sum(Mac *mac, const Sum *sum, int f, int beat) {
     lo = from < lo ? from : lo;
     hi = to > hi ? to : hi;
   }
+  int *term = mem_array((size_t)terms + 1, sizeof *term);
   for (int p = 0; p < terms; p++) {
     int n = 0;
     for (int b = 0; b < l->beats; b++) {
@@ -354,13 +354,14 @@ static int make_sum(Mac *mac, const Sum *sum, int f, int beat) {
       const Share *part = none ? NULL : &sum[i].part[p];
       choice[b] = distinct(value, &n, none ? hir_const(k, 0) : mac->kept[part->lane][place_at(mac->s, part, l->at[b])]);
     }
-    const int term = l->beats == 1 ? value[0] : stream_pick(k, beat, l->beats, choice, n, value);
-    total = total < 0 ? term : hir_add(k, total, term, 0);
+    term[p] = l->beats == 1 ? value[0] : stream_pick(k, beat, l->beats, choice, n, value);
   }
-  const int b = l->beats == 1 ? hir_const(k, bias[0]) : by_step(k, beat, l->beats, bias, "bias");
-  total = total < 0 ? b : hir_add(k, total, b, 0);
-  hir_narrow(k, total, lo, hi);
-  return total;
+  term[terms++] = l->beats == 1 ? hir_const(k, bias[0]) : by_step(k, beat, l->beats, bias, "bias");
+  for (; terms > 1; terms = (terms + 1) / 2) /* a balanced tree */
+    for (int i = 0; i < (terms + 1) / 2; i++)
+      term[i] = 2 * i + 1 < terms ? hir_add(k, term[2 * i], term[2 * i + 1], 0) : term[2 * i];
+  hir_narrow(k, term[0], lo, hi);
+  return term[0];
 }
 
 /* What becomes of the sum. Channels that are treated alike share it, others have each their own and the beat chooses. */
@@ -407,7 +408,7 @@ static int make_control(Mac *mac, Unit *u, int *beat) {
   const int zero = hir_const(k, 0);
   int emit = hir_mux(k, mac->step + 1, by_step(k, mac->step, steps, now, "now"), zero);
   if (flush) { /* tokens since a position's end */
-    const int before = add_state(k, "age", 0, flush), age = hir_mux(k, mac->step + 2, zero, before),
+    const int before = add_state(mac, "age", 0, flush), age = hir_mux(k, mac->step + 2, zero, before),
               young = hir_lt(k, age, hir_const(k, flush));
     k->state[k->n_states - 1].init[0] = flush;
     next_state(k, count_up(k, age, flush, young, age));
@@ -415,7 +416,7 @@ static int make_control(Mac *mac, Unit *u, int *beat) {
   }
   *beat = -1;
   if (beats > 1) {
-    *beat = add_state(k, "beat", 0, beats - 1);
+    *beat = add_state(mac, "beat", 0, beats - 1);
     next_state(k, hir_mux(k, emit, count_up(k, *beat, beats - 1, hir_lt(k, *beat, hir_const(k, beats - 1)), zero), *beat));
   }
   return emit;
@@ -451,7 +452,7 @@ void stream_mac(Build *b, Unit *u) {
   Kernel *k = stream_kernel(b, u, fetch ? ports : window, true, &step);
   k->steps = 0;
   k->each_step = true;
-  Mac mac = {u, &s, &l, k, step, depths(u, &s, sum, &l), mem_array((size_t)s.n + 1, sizeof(int *))};
+  Mac mac = {u, &s, &l, k, step, 0, depths(u, &s, sum, &l), mem_array((size_t)s.n + 1, sizeof(int *))};
   for (int m = 0; m < s.n; m++) {
     int *in = words[m]; /* becomes IN numbers */
     for (int t = 0; t < s.steps; t++)

@@ -14,9 +14,16 @@ static int64_t positions(const Unit *u) {
   return (int64_t)u->taps.out_rows * u->taps.out_cols;
 }
 
+/* Few zeros are not left out: multipliers would no longer read the operands in one order, and what each of them reads would have to be stored
+ * beside its weights, 10 bits to 16. */
+static bool many_zeros(const Unit *u) {
+  const double most = 0.7;
+  return (double)u->products < most * (double)u->m * (double)u->n;
+}
+
 /* Products that take a step of a multiplier. */
 static int64_t all_products(const Unit *u) {
-  return stream_skips_zeros(u) ? u->products : (int64_t)u->m * u->n;
+  return u->skips ? u->products : (int64_t)u->m * u->n;
 }
 
 static int64_t multipliers(const Unit *u, int64_t steps) {
@@ -42,10 +49,7 @@ static int64_t even_steps(const Unit *u, int64_t steps) {
 }
 
 static int64_t steps_at(const Unit *u, int64_t interval) {
-  int64_t r = interval / positions(u);
-  const int64_t all = all_products(u);
-  if (u->taps.col_step > 1 && r < u->taps.kernel_rows * u->taps.kernel_cols)
-    r -= u->taps.col_step - 1; /* its window goes on that many words between positions */
+  const int64_t r = interval / positions(u), all = all_products(u);
   return even_steps(u, r < 1 ? 1 : r > all ? (all ? all : 1) : r);
 }
 
@@ -106,6 +110,9 @@ int64_t stream_plan(Build *b) {
   const Options *o = b->o;
   Stream *s = b->s;
   int64_t interval = 1;
+  for (int i = 0; i < s->n_units; i++)
+    if (s->unit[i]->meaning == MEANS_PRODUCT)
+      s->unit[i]->skips = many_zeros(s->unit[i]);
   for (int i = 0; i < s->n_in; i++)
     if ((int64_t)s->in[i]->rows * s->in[i]->cols > interval)
       interval = (int64_t)s->in[i]->rows * s->in[i]->cols;
@@ -123,13 +130,20 @@ int64_t stream_plan(Build *b) {
       continue;
     LayerConfig c = config_of(b->config, u->node);
     const int64_t given = c.reuse > 0 ? c.reuse : o->reuse;
-    int64_t steps = given > 0 ? given : constant(u) ? 1 : steps_at(u, interval);
-    if (given > 0 && steps > 1) { /* so many non-zero products a multiplier, and the steps that follow from their number */
-      const int64_t count = (u->products + steps - 1) / steps;
+    int64_t steps = given > 0 ? given : constant(u) ? 1 : steps_at(u, interval), count = multipliers(u, steps);
+    u->reuse = (int)(steps > u->products ? u->products : steps);
+    if (given > 0) { /* so many products with non-zero weights a multiplier, and the steps that follow from that */
+      count = (u->products + given - 1) / given;
       steps = count ? (all_products(u) + count - 1) / count : 1;
+      if (20 * steps > 21 * given) { /* zeros cost too much after all */
+        u->skips = true;
+        steps = given;
+      }
     }
-    u->reuse = u->front.steps = (int)steps;
-    u->multipliers = steps == 1 ? 0 : (int)multipliers(u, steps);
+    if (u->reuse <= 1)
+      steps = 1;
+    u->front.steps = (int)steps;
+    u->multipliers = steps == 1 ? 0 : (int)count;
     longest = positions(u) * u->front.steps > longest ? positions(u) * u->front.steps : longest;
   }
   if (o->target_ii > 0 && longest > o->target_ii)

@@ -11,11 +11,6 @@
 #include "stream_build.h"
 #include <stdlib.h>
 
-bool stream_skips_zeros(const Unit *u) {
-  const double most = 0.7; /* a weight of 16 bits against the 10 of an operand's number */
-  return (double)u->products < most * (double)u->m * (double)u->n;
-}
-
 /* Operands of a channel, in reading order. */
 typedef struct {
   int n;
@@ -25,7 +20,7 @@ typedef struct {
 static List list_of(const Unit *u, int channel, const int *order) {
   List l = {0, mem_array((size_t)u->n + 1, sizeof(int))};
   for (int i = 0; i < u->n; i++)
-    if (!stream_skips_zeros(u) || u->w[(int64_t)channel * u->n + order[i]])
+    if (!u->skips || u->w[(int64_t)channel * u->n + order[i]])
       l.operand[l.n++] = order[i];
   return l;
 }

@@ -201,13 +201,13 @@ static int *arguments(const Unit *u, const Kernel *k, int n) {
 }
 
 /* A memory read word by word where a position's steps go through all of its words; of a large window also where a few ports do it
- * together. */
+ * together. Multipliers that leave out zeros need a port each. */
 static void choose_kind(Unit *u) {
   enum { LARGE = 64, MOST_TURNS = 8 };
   u->kind = UNIT_WINDOW;
   if (u->n_in > 1 || (pointwise(&u->taps) && u->in[0]->edge->beats == 1 && u->front.steps == 1))
     u->kind = UNIT_MAP;
-  else if (u->meaning == MEANS_PRODUCT && u->front.steps > 1 &&
+  else if (u->meaning == MEANS_PRODUCT && u->front.steps > 1 && !(u->skips && u->multipliers > window_words(u)) &&
            (u->front.steps >= window_words(u) || (window_words(u) >= LARGE && u->front.steps * MOST_TURNS >= window_words(u))))
     u->kind = UNIT_FETCH;
 }
@@ -221,20 +221,30 @@ static void kernel_unit(const Build *b, Unit *u, Kernel *lowered) {
   stream_kernel_done(b, u, k, u->out->channels, out, -1);
 }
 
-/* Every product has its own hardware: one adder graph. */
+/* One adder graph for so many channels at a time that the search takes a second or two for the whole matrix. */
+static void adder_graphs(const Build *b, const Unit *u, Kernel *k, const int *arg, int *sum) {
+  enum { MOST_AT_ONCE = 4096 };
+  const int block = u->n * u->m <= 2 * MOST_AT_ONCE ? u->m : MOST_AT_ONCE / u->n > 1 ? MOST_AT_ONCE / u->n : 1;
+  const McmOptions opt = {.searches = b->o->effort};
+  int64_t *m = mem_array((size_t)u->n * (size_t)block + 1, sizeof *m);
+  i128 *bias = mem_array((size_t)u->m + 1, sizeof *bias);
+  for (int j = 0; j < u->m; j++)
+    bias[j] = u->bias[j];
+  for (int from = 0; from < u->m; from += block) {
+    const int cols = from + block <= u->m ? block : u->m - from;
+    for (int i = 0; i < u->n; i++)
+      for (int j = 0; j < cols; j++)
+        m[(int64_t)i * cols + j] = u->w[(int64_t)(from + j) * u->n + i];
+    hir_mcm(k, u->n, cols, m, arg, bias + from, sum + from, &opt);
+  }
+}
+
+/* Every product has its own hardware. */
 static void unrolled_product(const Build *b, Unit *u, Kernel *finish) {
   stream_beats(u->out, u->out->channels, NULL);
   Kernel *k = stream_kernel(b, u, u->kind == UNIT_MAP ? 1 : window_words(u), false, NULL);
-  int *arg = arguments(u, k, u->n), *sum = mem_array((size_t)u->m + 1, sizeof *sum), *out = mem_array((size_t)u->m + 1, sizeof *out);
-  int64_t *m = mem_array((size_t)u->n * (size_t)u->m + 1, sizeof *m);
-  i128 *bias = mem_array((size_t)u->m + 1, sizeof *bias);
-  for (int j = 0; j < u->m; j++) {
-    bias[j] = u->bias[j];
-    for (int i = 0; i < u->n; i++)
-      m[(int64_t)i * u->m + j] = u->w[(int64_t)j * u->n + i];
-  }
-  const McmOptions opt = {.searches = b->o->effort};
-  hir_mcm(k, u->n, u->m, m, arg, bias, sum, &opt);
+  int *sum = mem_array((size_t)u->m + 1, sizeof *sum), *out = mem_array((size_t)u->m + 1, sizeof *out);
+  adder_graphs(b, u, k, arguments(u, k, u->n), sum);
   for (int j = 0; j < u->m; j += u->finish_n)
     stream_inline(k, finish, sum + j, out + j);
   stream_kernel_done(b, u, k, u->m, out, -1);

@@ -70,6 +70,7 @@ tcl|60|tests/e2e/tcl.sh
 cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
 stream-units|300|tests/e2e/stream_units.sh full
+stream-synth|400|tests/e2e/stream_synth.sh
 html|120|tests/e2e/html.sh
 prune|120|tests/e2e/prune.sh
 calibrate|200|tests/e2e/calibrate.sh

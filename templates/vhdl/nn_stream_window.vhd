@@ -10,17 +10,19 @@
 --   m_data  KERNEL_ROWS_G x KERNEL_WORDS_G x TAP_WORDS_G words, number ((y * KERNEL_WORDS_G) + x) * TAP_WORDS_G + b lowest first: input row
 --           ROW_FIRST_G + output row * ROW_STEP_G + y * ROW_DILATION_G, of it word WORD_FIRST_G + position * WORD_STEP_G +
 --           x * WORD_DILATION_G + b; PAD_G where that is outside of the frame
--- The words of a row are read one a cycle into shift registers, a row of the window each. A position stands still for its steps; between
--- positions WORD_STEP_G words are shifted in, so that a position costs STEPS_G + WORD_STEP_G - 1 cycles. The last positions of a row, which
--- reach into the padding behind it, are made while the next row's first words are shifted in: an output row costs max(words read,
--- (OUT_COLS_G - 1) * WORD_STEP_G + 1) shifts. When no row is there, what is still owed is made with idle words.
+-- The words of a row are read one a cycle into shift registers, a row of the window each; between positions WORD_STEP_G words are shifted
+-- in. A position stands still for its steps: in the shift registers themselves, or, where STEPS_G and the words between positions are both
+-- above 1, in registers of its own behind them, while the next position is shifted in: it costs max(STEPS_G, WORD_STEP_G) cycles.
+-- The last positions of a row, which reach into the padding behind it, are made while the next row's first words are shifted in: an output
+-- row costs max(words read, (OUT_COLS_G - 1) * WORD_STEP_G + 1) shifts. When no row is there, what is still owed is made with idle words.
 -- While no position can follow a position, up to FLUSH_G idle tokens do: what is behind finishes the position with them.
 --
 -- m_ready is a clock enable: at an edge with m_ready = '0' all that reads stands still, with or without m_valid. Writing does not.
 -- Latency: after the 3rd rising edge the row's first word is in the shift registers, the one that takes the last beat of the rows it waits
--- for being the 1st. The slots of rows that no position needs any more are free for beats after the edge that reads the row's last word.
+-- for being the 1st; a complete position's first token is at the outputs then, or one edge later where positions have registers of their
+-- own. The slots of rows that no position needs any more are free for beats after the edge that reads the row's last word.
 --
--- Stages: counters, (c) memory, (d) shift registers. rst (synchronous, active high) clears control only.
+-- Stages: counters, (c) memory, (d) shift registers, maybe those of the position. rst (synchronous, active high) clears control only.
 library ieee;
   use ieee.std_logic_1164.all;
   use ieee.numeric_std.all;
@@ -82,6 +84,9 @@ architecture rtl of nn_stream_window is
   constant C_DELAY  : natural  := C_NEWEST - C_LOW;               -- shifts from a row's first word to its first position
   constant C_TAIL   : natural  := C_DELAY + C_TRAVEL;             -- shifts from a row's first word to its last position
 
+  -- Whether a position has registers of its own.
+  constant C_HOLD : boolean := STEPS_G > 1 and ((OUT_COLS_G > 1 and WORD_STEP_G > 1) or (OUT_COLS_G = 1 and C_READ > 1));
+
   -- All words of a tap are outside of the row or none is.
   constant C_ALIGNED : boolean := WORD_FIRST_G mod TAP_WORDS_G = 0 and WORD_STEP_G mod TAP_WORDS_G = 0 and ROW_WORDS_G mod TAP_WORDS_G = 0 and
                                   WORD_DILATION_G mod TAP_WORDS_G = 0;
@@ -133,6 +138,9 @@ architecture rtl of nn_stream_window is
   signal d_step   : natural range 0 to nn_top(STEPS_G - 1);
   signal idle     : natural range 0 to nn_top(FLUSH_G); -- idle tokens that may come still, were d_* not the last of a position
   signal owes     : std_logic; -- a position's last token was the one before d_*
+  signal full     : std_logic; -- the shift registers hold a position that d_* has not begun; '1' if nothing holds it but they
+  signal comes    : std_logic; -- the next token can be a position's first
+  signal window   : std_logic_vector(KERNEL_ROWS_G * KERNEL_WORDS_G * TAP_WORDS_G * WORD_BITS_G - 1 downto 0);
   signal stays    : std_logic; -- a position has steps left
   signal ends     : std_logic; -- it has not
 
@@ -206,7 +214,7 @@ begin
   brings   <= '1' when first = '1' or (moving = '1' and between = C_STRIDE - 1) else '0';
   stays    <= '1' when d_valid = '1' and d_live = '1' and d_step /= STEPS_G - 1 else '0';
   ends     <= d_valid and d_live and not stays;
-  shift    <= m_ready and c_valid and not stays;
+  shift    <= m_ready and c_valid and not (stays and full);
 
   p_position : process (clk)
     variable v_idle : natural range 0 to nn_top(FLUSH_G);
@@ -246,7 +254,7 @@ begin
         d_last <= v_owes;
         if stays = '1' then
           d_step <= d_step + 1;
-        elsif c_valid = '1' and brings = '1' then
+        elsif comes = '1' then
           d_valid <= '1';
           d_live  <= '1';
           d_step  <= 0;
@@ -372,11 +380,40 @@ begin
       g_word : for b in 0 to TAP_WORDS_G - 1 generate
         constant C_NUMBER : natural := (y * KERNEL_WORDS_G + x) * TAP_WORDS_G + b;
       begin
-        m_data((C_NUMBER + 1) * WORD_BITS_G - 1 downto C_NUMBER * WORD_BITS_G) <=
+        window((C_NUMBER + 1) * WORD_BITS_G - 1 downto C_NUMBER * WORD_BITS_G) <=
           PAD_G when outside(x * C_MASKS + b mod C_MASKS) = '1' else words(x * WORD_DILATION_G + b);
       end generate g_word;
     end generate g_tap;
 
   end generate g_row;
+
+  g_direct : if not C_HOLD generate
+    full   <= '1';
+    comes  <= c_valid and brings;
+    m_data <= window;
+  end generate g_direct;
+
+  g_hold : if C_HOLD generate
+    comes <= full;
+
+    p_hold : process (clk)
+    begin
+      if rising_edge(clk) then
+        if m_ready = '1' and stays = '0' then
+          full <= '0';
+          if full = '1' then
+            m_data <= window;
+          end if;
+        end if;
+        if shift = '1' and brings = '1' then
+          full <= '1';
+        end if;
+        if rst = '1' then
+          full <= '0';
+        end if;
+      end if;
+    end process p_hold;
+
+  end generate g_hold;
 
 end architecture rtl;

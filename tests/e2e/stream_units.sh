@@ -67,3 +67,5 @@ mutant nn_stream_window 's/v_owes := owes or ends/v_owes := ends/'
 mutant nn_stream_window 's/load_c   <= m_ready and (shift or not c_valid)/load_c   <= shift or (m_ready and not (c_valid or stays))/'
 mutant nn_stream_window 's/tail <= C_TAIL;/tail <= C_TAIL - C_TAIL mod 2;/'
 mutant nn_stream_window 's/nn_clip(C_READ, C_TRAVEL + 1, /nn_clip(C_READ, C_TRAVEL + 2, /'
+mutant nn_stream_window 's/not (stays and full)/not stays/'
+mutant nn_stream_window "s/if full = '1' then/if brings = '1' then/"

@@ -334,8 +334,7 @@ static const char *check_stream(Stream *s, FILE *log) {
   }
   if (lines != FRAMES + s->n_links + 2 * s->n_units)
     return mem_printf("%d lines", lines);
-  int from_frame = (FRAMES - 1) / 2, n = FRAMES - 1 - from_frame;
-  int64_t interval = (done[FRAMES - 1] - done[from_frame] + n - 1) / n;
+  int64_t interval = done[FRAMES - 1] - done[FRAMES - 2];
   if (done[0] != s->latency || interval != s->interval)
     return mem_printf("latency %d, interval %d, model %d, %d", (int)done[0], (int)interval, (int)s->latency, (int)s->interval);
   return NULL;

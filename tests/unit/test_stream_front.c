@@ -62,6 +62,11 @@ static void test_reuse(void **state) {
   Unit u = window(28, 28, 3, 1, 1, 4);
   u.front.steps = 9;
   assert_int_equal(interval(u), 28 * 28 * 9);
+  u = window(14, 14, 3, 1, 4, 4); /* the next position's words come during the steps */
+  u.front.steps = 6;
+  assert_int_equal(interval(u), 14 * 14 * 6);
+  u.front.steps = 3;
+  assert_int_equal(interval(u), 14 * 14 * 4);
   u = window(1, 1, 1, 1, 1, 2); /* a vector in one beat */
   u.front.steps = 64;
   u.front.flush = 3;
