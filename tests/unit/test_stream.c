@@ -189,7 +189,7 @@ static void test_c(void **state) {
     again();
   }
   for (int i = 0; i < FEATURES; i++)
-    if (!seen[i])
+    if (!seen[i] && streams >= 4 * WAYS)
       fail_msg("no stream made use of %s", feature[i]);
   assert_int_equal(system(mem_printf("rm -r %s", folder)), 0);
 }
