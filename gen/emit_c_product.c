@@ -236,7 +236,7 @@ void c_product_begin(Buf *b, const CStream *c, const CUnit *u, bool alone) {
   else
     buf_printf(b, "  %s_pack(m->panel, %s, &%s_panel);\n", top, x, u->name);
   if (u->paired && u->weight_bits == 8 && !u->narrow && !alone && !u->sparse)
-    buf_printf(b, "  %s_widen(m->weight, %s_weight, sizeof %s_weight);\n", top, u->name, u->name);
+    buf_printf(b, "  %s_widen(m->weight, %s_weight, sizeof %s_weight - 16);\n", top, u->name, u->name);
 }
 
 /* Of one position. */

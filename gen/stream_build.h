@@ -37,26 +37,16 @@ typedef struct {
   bool last;
 } Layout;
 
+/* Each position by itself. */
+static inline Taps taps_pointwise(Layout l) {
+  return (Taps){.rows = l.rows, .cols = l.cols, .channels = l.channels, .kernel_rows = 1, .kernel_cols = 1, .row_step = 1, .col_step = 1,
+                .row_dilation = 1, .col_dilation = 1, .out_rows = l.rows, .out_cols = l.cols};
+}
 static inline int layout_positions(Layout l) {
   return l.rows * l.cols;
 }
 static inline int layout_element(Layout l, int position, int channel) {
   return l.last ? position * l.channels + channel : channel * l.rows * l.cols + position;
-}
-
-/* The window that is the position itself. */
-static inline Taps stream_each_position(int rows, int cols, int channels) {
-  return (Taps){.rows = rows,
-                .cols = cols,
-                .channels = channels,
-                .kernel_rows = 1,
-                .kernel_cols = 1,
-                .row_step = 1,
-                .col_step = 1,
-                .row_dilation = 1,
-                .col_dilation = 1,
-                .out_rows = rows,
-                .out_cols = cols};
 }
 
 /* Formats must be assigned (quant.h). With errors (diag_errors) what comes back is not whole. */

@@ -216,7 +216,7 @@ static void lower_map(Build *b, const Node *n) {
     fmt[inputs++] = e->fmt;
   }
   stream_unit_last(b->s, u);
-  u->taps = stream_each_position(l.rows, l.cols, l.channels);
+  u->taps = taps_pointwise(l);
   const Part part = {.node = chain, .n = count, .shape = shape, .fmt = fmt};
   u->plain = stream_part(b, &part);
   if (!u->plain)

@@ -177,17 +177,12 @@ static int in_window(const Unit *u, int operand) {
   return (operand / u->taps.channels * e->beats + beat) * e->lanes + lane;
 }
 
-static int in_value(const Kernel *k, int number) {
-  return number; /* IN elements are the first values, in order (stream_kernel) */
-  (void)k;
-}
-
-/* All inputs at once: argument i of a kernel over the operands. */
-static int *arguments(const Unit *u, const Kernel *k, int n) {
+/* All inputs at once: argument i of a kernel over the operands. IN elements are a kernel's first values, in order (stream_kernel). */
+static int *arguments(const Unit *u, int n) {
   int *arg = mem_array((size_t)n + 1, sizeof *arg);
   if (u->n_in == 1) {
     for (int i = 0; i < n; i++)
-      arg[i] = in_value(k, in_window(u, i));
+      arg[i] = in_window(u, i);
     return arg;
   }
   for (int i = 0, at = 0, first = 0; i < u->n_in; i++) {
@@ -195,7 +190,7 @@ static int *arguments(const Unit *u, const Kernel *k, int n) {
     for (int c = 0; c < e->channels; c++) {
       int beat, lane;
       stream_slot(e, c, &beat, &lane);
-      arg[at++] = in_value(k, first + lane);
+      arg[at++] = first + lane;
     }
     first += e->lanes;
   }
@@ -219,7 +214,7 @@ static void kernel_unit(const Build *b, Unit *u, Kernel *lowered) {
   const int words = u->kind == UNIT_MAP ? 1 : window_words(u);
   Kernel *k = stream_kernel(b, u, words, false, NULL);
   int *out = mem_array((size_t)u->out->channels + 1, sizeof *out);
-  stream_inline(k, lowered, arguments(u, k, lowered->n_in), out);
+  stream_inline(k, lowered, arguments(u, lowered->n_in), out);
   stream_kernel_done(b, u, k, u->out->channels, out, -1);
 }
 
@@ -246,7 +241,7 @@ static void unrolled_product(const Build *b, Unit *u, Kernel *finish) {
   stream_beats(u->out, u->out->channels, NULL);
   Kernel *k = stream_kernel(b, u, u->kind == UNIT_MAP ? 1 : window_words(u), false, NULL);
   int *sum = mem_array((size_t)u->m + 1, sizeof *sum), *out = mem_array((size_t)u->m + 1, sizeof *out);
-  adder_graphs(b, u, k, arguments(u, k, u->n), sum);
+  adder_graphs(b, u, k, arguments(u, u->n), sum);
   for (int j = 0; j < u->m; j += u->finish_n)
     stream_inline(k, finish, sum + j, out + j);
   stream_kernel_done(b, u, k, u->m, out, -1);
@@ -259,7 +254,7 @@ void stream_one_beat(Build *b, Unit *reader, Link *link) {
     return;
   Unit *u = stream_unit(b, reader->node, mem_printf("%s_beat", e->name), "beat", MEANS_MOVE);
   stream_link(b->s, e, u);
-  u->taps = stream_each_position(e->rows, e->cols, e->channels);
+  u->taps = taps_pointwise((Layout){e->rows, e->cols, e->channels, false});
   u->front.steps = 1;
   u->kind = UNIT_WINDOW;
   const int n = e->rows * e->cols * e->channels;
@@ -272,7 +267,7 @@ void stream_one_beat(Build *b, Unit *reader, Link *link) {
   set_front(b, u);
   stream_beats(u->out, e->channels, NULL);
   Kernel *k = stream_kernel(b, u, e->beats, false, NULL);
-  stream_kernel_done(b, u, k, e->channels, arguments(u, k, e->channels), -1);
+  stream_kernel_done(b, u, k, e->channels, arguments(u, e->channels), -1);
   link->edge = u->out;
 }
 

@@ -262,7 +262,8 @@ Edge *view_raster(Build *b, const Node *reader, const Tensor *t, Layout l) {
     Unit *u = stream_unit(b, t->producer, mem_printf("%s_channels", t->name), "channels", MEANS_KERNEL);
     for (int i = 0; i < g.n_in; i++)
       stream_link(b->s, g.in[i], u);
-    u->taps = stream_each_position(l.rows, l.cols, g.in[0]->channels);
+    u->taps = taps_pointwise(l);
+    u->taps.channels = g.in[0]->channels;
     u->plain = k;
     u->out = stream_edge(b, t, l, fmt);
     u->out->maker = u;

@@ -230,11 +230,11 @@ private:
     s.busy = valid && !ready, s.data = data, s.last = last;
     if (!valid || !ready)
       return;
-    idle = 0;
-    if (s.done >= end * s.port.beats) {
+    if (s.done >= end * s.port.beats) { // no progress: of these there may be no end
       mismatch(s, "a beat too many");
       return;
     }
+    idle = 0;
     compare(s, data);
     const bool should = s.done % s.port.beats == s.port.beats - 1;
     if (last != should)

@@ -44,7 +44,7 @@ static Edge *new_edge(Random *r, int rows, int cols, int channels) {
   Edge *e = mem_alloc(sizeof *e);
   int n = rows * cols * channels;
   *e = (Edge){.name = mem_printf("edge%d", s->n_edges), .rows = rows, .cols = cols, .channels = channels, .beats = 1, .lanes = channels};
-  e->fmt = (Format){2 + below(r->formats - 1), 4, below(3) > 0};
+  e->fmt = (Format){below(2) ? r->formats : 2 + below(r->formats - 1), 4, below(3) > 0};
   e->channel = mem_array((size_t)channels, sizeof *e->channel);
   for (int i = 0; i < channels; i++)
     e->channel[i] = i;
@@ -132,7 +132,7 @@ static void add_product(Random *r, Edge *in) {
   u->m = u->finish_n * (1 + below(7));
   u->w = mem_array((size_t)u->m * (size_t)u->n, sizeof *u->w);
   u->bias = mem_array((size_t)u->m, sizeof *u->bias);
-  int zeros = (int[]){0, 3, 6, 9}[below(4)], bits = 1 + below(r->weights);
+  int zeros = (int[]){0, 5, 9}[below(3)], bits = below(2) ? r->weights : 1 + below(r->weights);
   for (int i = 0; i < u->m * u->n; i++)
     u->w[i] = below(10) < zeros ? 0 : (int32_t)((int64_t)(next() % ((uint64_t)1 << bits)) - ((int64_t)1 << (bits - 1)));
   for (int i = 0; i < u->m; i++)

@@ -108,6 +108,18 @@ static const void *get(const char *name, size_t size) {
   return p;
 }
 
+static const char *get_text(const char *name) {
+  return file_read(mem_printf("%s/%s", folder, name), NULL);
+}
+
+/* What the streams of the test must make use of, in all. */
+static const char *const feature[] = {"net_product_sparse(x",  "net_product_8(x",   "net_product_16(x",    "net_product_wide16(m",
+                                      "net_product_wide32(m",  "net_widen(m",       "net_add_parts(m",     "net_unit0_word0",
+                                      "net_product_8_alone(x", "net_strided_alone", "net_gather_alone32(", "net_move16(",
+                                      "net_take16(",           "net_give16to32("};
+enum { FEATURES = sizeof feature / sizeof *feature };
+static int seen[FEATURES];
+
 static void compiled_is_evaluated(Random *r, const char *compile) {
   const Stream *s = r->s;
   Options o = {.model = "m.onnx", .round = ROUND_RND, .overflow = OVERFLOW_SAT};
@@ -119,6 +131,9 @@ static void compiled_is_evaluated(Random *r, const char *compile) {
   for (int i = 0; i < f.n; i++)
     put(f.file[i]->path, f.file[i]->text.s, f.file[i]->text.len);
   put("main.c", driver, strlen(driver));
+  const char *text = get_text("c/net.c");
+  for (int i = 0; i < FEATURES; i++)
+    seen[i] += strstr(text, feature[i]) != NULL;
   size_t ni = (size_t)s->n_in_elements, no = (size_t)s->n_out_elements, nt = 0;
   int64_t *in = mem_array(ni * C_FRAMES, sizeof *in), *want = mem_array(no * C_FRAMES, sizeof *want);
   StreamEval *e = stream_eval_new(s);
@@ -168,16 +183,14 @@ static void test_c(void **state) {
   assert_non_null(mkdtemp(folder));
   int streams = getenv("STREAMS") ? atoi(getenv("STREAMS")) : 4 * WAYS;
   for (int i = 0; i < streams; i++) {
-    Random r = random_stream(5000 + (uint64_t)i,
-                             i / WAYS % 4 < 2    ? 16
-                             : i / WAYS % 4 == 2 ? 8
-                                                 : 30,
-                             i / WAYS % 2   ? 8
-                             : i / WAYS % 4 ? 15
-                                            : 20);
+    const int kind = i / WAYS % 4, formats[] = {16, 16, 8, 30}, weights[] = {16, 8, 15, 20};
+    Random r = random_stream(5045 + (uint64_t)i, formats[kind], weights[kind]);
     compiled_is_evaluated(&r, way[i % WAYS]);
     again();
   }
+  for (int i = 0; i < FEATURES; i++)
+    if (!seen[i] && streams >= 4 * WAYS)
+      fail_msg("no stream made use of %s", feature[i]);
   assert_int_equal(system(mem_printf("rm -r %s", folder)), 0);
 }
 
