@@ -10,21 +10,25 @@
 #include <stdlib.h>
 
 void stream_depths(Stream *s) {
-  enum { LEAST = 2, FRAMES = 5, MOST_FRAMES = 20 };
+  enum { LEAST = 2, FRAMES = 5, MORE_FRAMES = 15 };
   bool meets = false;
   for (int i = 0; i < s->n_links; i++) {
     Link *l = s->link[i];
     l->depth = l->reader && l->reader->n_in > 1 ? 0 : LEAST;
     meets |= !l->depth;
   }
-  const bool runs = stream_time(s, FRAMES);
+  bool runs = stream_time(s, FRAMES);
+  const int under_way = runs ? (int)(s->latency / (s->interval > 1 ? s->interval : 1)) + 3 : 0,
+            enough = under_way > FRAMES ? under_way : FRAMES;
+  if (enough > FRAMES) /* a skip connection fills only when as many frames have come in as are under way beside it */
+    runs = stream_time(s, enough);
   if (runs && meets) {
     for (int i = 0; i < s->n_links; i++)
       if (!s->link[i]->depth)
         s->link[i]->depth = s->link[i]->most_held + 1 > LEAST ? s->link[i]->most_held + 1 : LEAST;
   }
   bool settles = runs;
-  for (int frames = FRAMES, before = -1; settles && before != s->interval && frames <= MOST_FRAMES; frames++) {
+  for (int frames = enough, before = -1; settles && before != s->interval && frames <= enough + MORE_FRAMES; frames++) {
     before = (int)s->interval;
     settles = stream_time(s, frames);
   }

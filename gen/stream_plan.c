@@ -80,8 +80,8 @@ static int64_t least_interval(const Stream *s, Budget of, int64_t least) {
     if (s->unit[i]->meaning == MEANS_PRODUCT && all_products(s->unit[i]) * positions(s->unit[i]) > most)
       most = all_products(s->unit[i]) * positions(s->unit[i]);
   if (!affords(s, of, most)) {
-    diag_error(EXIT_UNSUPPORTED, NULL, "the network does not fit into %lld DSP or %lld block RAM even with one multiplier a layer",
-               (long long)of.dsp, (long long)of.bram);
+    diag_error(EXIT_UNSUPPORTED, NULL, "the network does not fit into %lld %s even with one multiplier a layer",
+               (long long)(of.dsp < 0 ? of.bram : of.dsp), of.bram < 0 ? "DSP" : of.dsp < 0 ? "block RAM" : "DSP and the block RAM given");
     return most;
   }
   for (int64_t lo = least - 1, hi = most; most = hi, hi - lo > 1;) {

@@ -298,7 +298,7 @@ def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False
 
 # ---- the same network as a stream ----
 
-STREAM_LIMITS = re.compile(r"in stream mode|streaming design|the reuse factor|cycle at --clock|fit into -?\d+ DSP|alpha and beta|too far apart|complete too close")
+STREAM_LIMITS = re.compile(r"in stream mode|streaming design|the reuse factor|cycle at --clock|fit into \d+ (DSP|block RAM)|alpha and beta|too far apart|complete too close")
 
 
 def check_stream(case, folder, parallel, ghdl=False, verilator=False):
