@@ -325,8 +325,8 @@ static void entity(Buf *b, const Vhdl *x) {
 
 /* ---- tables ---- */
 
-/* GHDL 2.0.0 --synth makes 0 of a constant of whole 32-bit words of which only the first is not 0. One more entry, which is never read, keeps
- * it from that. */
+/* GHDL 2.0.0 --synth makes 0 of a constant of whole 32-bit words of which only the first is not 0. One more entry, which is never read,
+ * keeps it from that. */
 static bool is_lost(const HirTable *t, int width) {
   enum { WORD = 32 };
   const int64_t bits = (int64_t)t->entries * width;

@@ -46,7 +46,7 @@ typedef struct {
   const char *name; /* legal identifier, e.g. "sigmoid_1" */
   int entries;
   int64_t *word;
-  int64_t lo, hi;   /* of the words */
+  int64_t lo, hi; /* of the words */
   uint64_t hash;
   const char *text; /* what it holds, for a comment: "sigmoid, address step 2^-6 from -8, word step 2^-10" */
 } HirTable;

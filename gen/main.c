@@ -68,6 +68,20 @@ static void refuse_what_is_missing(const Options *o) {
     diag_error(EXIT_USAGE, NULL, "--state keeps a state for ever, --recurrent=iterative starts anew with each window: give one of them");
 }
 
+/* What streams would otherwise not heed. */
+static void refuse_in_streams(const Options *o) {
+  const char *why = o->target_loss >= 0                ? "--target-loss"
+                    : o->proved                        ? "--q=W,proved"
+                    : o->compensated                   ? "--round-weights=compensated"
+                    : o->channels > 1                  ? "--channels"
+                    : strcmp(o->recurrent, "unrolled") ? "--recurrent other than unrolled"
+                    : o->n_states                      ? "--state"
+                                                       : NULL;
+  if (why)
+    diag_error(EXIT_UNSUPPORTED, NULL,
+               "%s is not supported in stream mode in this version; --mode=parallel does it where the network is small enough", why);
+}
+
 /* Of the kernel's form. */
 static void refuse_form(const Kernel *k, const Options *o) {
   if (k->n_state && (o->target & TARGET_HLS))
@@ -134,6 +148,7 @@ static void prune(Graph *g, const Options *o, const Samples *s) {
 /* Float graph to units joined by streams. */
 static Stream *middle_streams(Graph *g, const Options *o, const Samples *s) {
   Config *config = config_read(o->config);
+  refuse_in_streams(o);
   refuse_for_quantised(g, o);
   stop_on_errors();
   prune(g, o, s);

@@ -292,8 +292,8 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   json_t *totals =
       json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
                 (json_int_t)cost.adder_bits, "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs", (json_int_t)cost.ffs,
-                "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles", (json_int_t)design_latency(d), "ii_cycles",
-                (json_int_t)design_interval(d), "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
+                "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles", (json_int_t)design_latency(d),
+                "ii_cycles", (json_int_t)design_interval(d), "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
   json_object_set_new(totals, "adders3", json_integer(cost.adders3));
   json_object_set_new(root, "totals", totals);
   json_object_set_new(root, "recurrent", recurrent(d, c));

@@ -26,9 +26,9 @@ typedef struct {
   const Options *o;
   const Config *config;
   Stream *s;
-  Place **view;  /* by tensor id, by element; NULL before it is made */
+  Place **view;     /* by tensor id, by element; NULL before it is made */
   int64_t interval; /* cycles a frame that are aimed at (stream_plan.c) */
-  uint8_t *done; /* by index in Graph.node: part of an earlier node's unit */
+  uint8_t *done;    /* by index in Graph.node: part of an earlier node's unit */
 } Build;
 
 /* How the elements of a tensor lie on a frame: channels first ([..][C][rows][cols]) or last. */
@@ -39,8 +39,17 @@ typedef struct {
 
 /* Each position by itself. */
 static inline Taps taps_pointwise(Layout l) {
-  return (Taps){.rows = l.rows, .cols = l.cols, .channels = l.channels, .kernel_rows = 1, .kernel_cols = 1, .row_step = 1, .col_step = 1,
-                .row_dilation = 1, .col_dilation = 1, .out_rows = l.rows, .out_cols = l.cols};
+  return (Taps){.rows = l.rows,
+                .cols = l.cols,
+                .channels = l.channels,
+                .kernel_rows = 1,
+                .kernel_cols = 1,
+                .row_step = 1,
+                .col_step = 1,
+                .row_dilation = 1,
+                .col_dilation = 1,
+                .out_rows = l.rows,
+                .out_cols = l.cols};
 }
 static inline int layout_positions(Layout l) {
   return l.rows * l.cols;

@@ -10,22 +10,39 @@
 #include <stdlib.h>
 
 void stream_depths(Stream *s) {
+<<<<<<< HEAD
   enum { LEAST = 2, FRAMES = 5, MOST_FRAMES = 40, MOST_CYCLES = 200000 };
+=======
+  enum { LEAST = 2, FRAMES = 5, MORE_FRAMES = 15 };
+>>>>>>> 0be32425ec4e373183347254acf751f82d15c0f7
   bool meets = false;
   for (int i = 0; i < s->n_links; i++) {
     Link *l = s->link[i];
     l->depth = l->reader && l->reader->n_in > 1 ? 0 : LEAST;
     meets |= !l->depth;
   }
-  const bool runs = stream_time(s, FRAMES);
+  bool runs = stream_time(s, FRAMES);
+  const int under_way = runs ? (int)(s->latency / (s->interval > 1 ? s->interval : 1)) + 3 : 0,
+            enough = under_way > FRAMES ? under_way : FRAMES;
+  if (enough > FRAMES) /* a skip connection fills only when as many frames have come in as are under way beside it */
+    runs = stream_time(s, enough);
   if (runs && meets) {
     for (int i = 0; i < s->n_links; i++)
       if (!s->link[i]->depth)
         s->link[i]->depth = s->link[i]->most_held + 1 > LEAST ? s->link[i]->most_held + 1 : LEAST;
   }
+<<<<<<< HEAD
   /* the first frames pass faster or slower than all others: FIFOs and memories fill up */
   const int64_t all = s->interval > 0 ? MOST_CYCLES / s->interval : MOST_FRAMES;
   if (!runs || !stream_time(s, all < FRAMES ? FRAMES : all > MOST_FRAMES ? MOST_FRAMES : (int)all)) {
+=======
+  bool settles = runs;
+  for (int frames = enough, before = -1; settles && before != s->interval && frames <= enough + MORE_FRAMES; frames++) {
+    before = (int)s->interval;
+    settles = stream_time(s, frames);
+  }
+  if (!settles) {
+>>>>>>> 0be32425ec4e373183347254acf751f82d15c0f7
     fprintf(stderr, "nngen: internal error: stream %s does not run to its end\n", s->name);
     abort();
   }

@@ -270,8 +270,13 @@ static void lower_inputs(Build *b) {
     Edge *e = s->in[i] = stream_edge(b, t, l, t->fmt);
     e->element = element;
     view_from_edge(b, t, e);
-    port[i] = (HirPort){.name = t->name, .rank = t->rank, .first = s->n_in_elements, .n = (int)tensor_count(t), .fmt = t->fmt,
-                        .scale = t->scale, .zero = t->zero};
+    port[i] = (HirPort){.name = t->name,
+                        .rank = t->rank,
+                        .first = s->n_in_elements,
+                        .n = (int)tensor_count(t),
+                        .fmt = t->fmt,
+                        .scale = t->scale,
+                        .zero = t->zero};
     memcpy(port[i].dim, t->dim, sizeof t->dim);
     s->n_in_elements += port[i].n;
   }
@@ -314,8 +319,13 @@ static void lower_outputs(Build *b) {
     if (!e)
       continue;
     s->out[s->n_out++] = stream_link(s, e, NULL);
-    port[i] = (HirPort){.name = t->name, .rank = t->rank, .first = s->n_out_elements, .n = (int)tensor_count(t), .fmt = e->fmt,
-                        .scale = t->scale, .zero = t->zero};
+    port[i] = (HirPort){.name = t->name,
+                        .rank = t->rank,
+                        .first = s->n_out_elements,
+                        .n = (int)tensor_count(t),
+                        .fmt = e->fmt,
+                        .scale = t->scale,
+                        .zero = t->zero};
     memcpy(port[i].dim, t->dim, sizeof t->dim);
     s->n_out_elements += port[i].n;
   }

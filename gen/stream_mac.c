@@ -364,6 +364,13 @@ static int make_sum(Mac *mac, const Sum *sum, int f, int beat) {
   return term[0];
 }
 
+/* Whether something else than 0 becomes of the sum of nothing, 0, which stands in a beat where there is no channel. */
+static bool of_none(const Unit *u) {
+  int64_t *x = mem_array((size_t)u->finish_n + 1, sizeof *x), *y = mem_array((size_t)u->finish_n + 1, sizeof *y);
+  hir_eval(u->finish, 1, x, y, NULL, NULL, NULL);
+  return y[0] != 0;
+}
+
 /* What becomes of the sum. Channels that are treated alike share it, others have each their own and the beat chooses. */
 static int make_finish(Mac *mac, const Sum *sum, int f, int beat, int total) {
   const Unit *u = mac->u;
@@ -375,7 +382,8 @@ static int make_finish(Mac *mac, const Sum *sum, int f, int beat, int total) {
   stream_inline(mac->k, u->finish, arg, out);
   for (int b = 0; b < l->beats; b++) {
     const int i = b * l->lanes + f;
-    choice[b] = distinct(value, &n, out[i < u->m ? sum[i].channel % u->finish_n : 0]);
+    const int v = i < u->m ? out[sum[i].channel % u->finish_n] : of_none(u) ? hir_const(mac->k, 0) : out[0];
+    choice[b] = distinct(value, &n, v);
   }
   return l->beats == 1 ? value[0] : stream_pick(mac->k, beat, l->beats, choice, n, value);
 }

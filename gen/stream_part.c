@@ -152,7 +152,7 @@ Kernel *stream_part(const Build *b, const Part *p) {
       Tensor *t = copy_tensor(m, n->in[j]);
       t->rank = p->shape[m->n_in].rank;
       memcpy(t->dim, p->shape[m->n_in].dim, sizeof t->dim);
-      t->fmt = p->fmt[m->n_in], t->exact = false, t->each = NULL, t->scale = 0;
+      t->fmt = p->fmt[m->n_in], t->exact = false, t->each = NULL; /* scale: a port that takes codes is read as one */
       old[known] = n->in[j], new[known++] = t;
       m->in[m->n_in++] = t;
     }

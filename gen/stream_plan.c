@@ -14,8 +14,8 @@ static int64_t positions(const Unit *u) {
   return (int64_t)u->taps.out_rows * u->taps.out_cols;
 }
 
-/* Few zeros are not left out: multipliers would no longer read the operands in one order, and what each of them reads would have to be stored
- * beside its weights, 10 bits to 16. */
+/* Few zeros are not left out: multipliers would no longer read the operands in one order, and what each of them reads would have to be
+ * stored beside its weights, 10 bits to 16. */
 static bool many_zeros(const Unit *u) {
   const double most = 0.7;
   return (double)u->products < most * (double)u->m * (double)u->n;
@@ -30,8 +30,8 @@ static int64_t multipliers(const Unit *u, int64_t steps) {
   return (all_products(u) + steps - 1) / steps;
 }
 
-/* As many steps, or a few less, in which all multipliers read alike: they make channels as a whole, or equal parts of them, where that takes
- * few multipliers more. Else channels are split at few places, each of which costs a memory port. */
+/* As many steps, or a few less, in which all multipliers read alike: they make channels as a whole, or equal parts of them, where that
+ * takes few multipliers more. Else channels are split at few places, each of which costs a memory port. */
 static int64_t even_steps(const Unit *u, int64_t steps) {
   const int64_t each = all_products(u) / u->m;
   if (!each || all_products(u) != each * u->m)
@@ -80,8 +80,11 @@ static int64_t least_interval(const Stream *s, Budget of, int64_t least) {
     if (s->unit[i]->meaning == MEANS_PRODUCT && all_products(s->unit[i]) * positions(s->unit[i]) > most)
       most = all_products(s->unit[i]) * positions(s->unit[i]);
   if (!affords(s, of, most)) {
-    diag_error(EXIT_UNSUPPORTED, NULL, "the network does not fit into %lld DSP or %lld block RAM even with one multiplier a layer",
-               (long long)of.dsp, (long long)of.bram);
+    diag_error(EXIT_UNSUPPORTED, NULL, "the network does not fit into %lld %s even with one multiplier a layer",
+               (long long)(of.dsp < 0 ? of.bram : of.dsp),
+               of.bram < 0  ? "DSP"
+               : of.dsp < 0 ? "block RAM"
+                            : "DSP and the block RAM given");
     return most;
   }
   for (int64_t lo = least - 1, hi = most; most = hi, hi - lo > 1;) {

@@ -92,7 +92,8 @@ void stream_kernel_done(const Build *b, Unit *u, Kernel *k, int n, const int *ou
   k->memory_bits = MEMORY_BITS;
   hir_pipeline(k, b->o->clock_ns, b->o->family);
   if (states && hir_loop(k) != 1)
-    diag_error(EXIT_UNSUPPORTED, u->node, "its accumulators need more than one cycle at --clock=%g; use a longer clock period", b->o->clock_ns);
+    diag_error(EXIT_UNSUPPORTED, u->node, "its accumulators need more than one cycle at --clock=%g; use a longer clock period",
+               b->o->clock_ns);
   u->k = k;
 }
 
@@ -116,7 +117,8 @@ int stream_pick(Kernel *k, int address, int n, const int *choice, int n_values, 
 /* ---- front ends ---- */
 
 static bool whole_frame(const Taps *t) {
-  return t->out_rows == 1 && t->out_cols == 1 && t->kernel_rows == t->rows && t->kernel_cols == t->cols && !t->row_first && !t->col_first;
+  return t->out_rows == 1 && t->out_cols == 1 && t->kernel_rows == t->rows && t->kernel_cols == t->cols && !t->row_first && !t->col_first &&
+         (t->row_dilation == 1 || t->rows == 1) && (t->col_dilation == 1 || t->cols == 1);
 }
 
 static bool pointwise(const Taps *t) {

@@ -31,6 +31,7 @@ tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
 tables|60|tests/e2e/tables.sh
 stream-units-fast|60|tests/e2e/stream_units.sh fast
+stream-fast|100|tests/e2e/stream.sh fast
 stream-top-fast|60|tests/e2e/stream_top.sh fast
 html|90|tests/e2e/html.sh
 prune|60|tests/e2e/prune.sh
@@ -73,6 +74,7 @@ cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
 tables|60|tests/e2e/tables.sh
 stream-units|300|tests/e2e/stream_units.sh full
+stream|600|tests/e2e/stream.sh full
 stream-top|300|tests/e2e/stream_top.sh full
 stream-synth|400|tests/e2e/stream_synth.sh
 html|120|tests/e2e/html.sh

@@ -11,6 +11,7 @@ of the cases also in GHDL, Verilator and as HLS C++, bit for bit. With --keep a 
 """
 import argparse, json, os, pathlib, re, shutil, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -51,13 +52,13 @@ def write_case(case, d):
     d.mkdir(parents=True, exist_ok=True)
     (d / "net.onnx").write_bytes(case.model.SerializeToString())
     np.savez(d / "x.npz", **case.feed)
-    (d / "options.json").write_text(json.dumps({"options": case.options, "config": case.config, "exact": case.exact}, indent=1) + "\n")
+    (d / "options.json").write_text(json.dumps({"options": case.options, "config": case.config, "exact": case.exact, "stream": case.stream}, indent=1) + "\n")
 
 
 def read_case(d):
     o = json.loads((d / "options.json").read_text())
     x = np.load(d / "x.npz")
-    return netgen.Case(onnx.load(d / "net.onnx"), {k: x[k] for k in x.files}, o["options"], o["config"], o["exact"], d.name)
+    return netgen.Case(onnx.load(d / "net.onnx"), {k: x[k] for k in x.files}, o["options"], o["config"], o["exact"], d.name, stream=o.get("stream"))
 
 
 # ---- the float model against onnxruntime ----
@@ -224,10 +225,9 @@ def check_float(case, got):
 LIMITS = re.compile(r"too far apart|needs \d+ bits|more than \d+ bits|wider than|argument can be negative|at most 65536|too (wide|large|long)|do(es)? not fit|bits wide|proved|--target-loss needs|HLS C\+\+ of a recurrent")
 
 
-def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False):
+def check_parallel(case, folder, ghdl=False, verilator=False, hls=False, float_only=False):
     """Returns a word for the statistics; raises Failure."""
     d = folder / "case"
-    shutil.rmtree(folder, ignore_errors=True)
     write_case(case, d)
     command = [NNGEN, d / "net.onnx", *case.options, "--top=net", "--plots=none", f"--data={d / 'x.npz'}", f"--float-out={d / 'float.npy'}", "-o", folder / "out",
                "--target=" + ("all" if hls and (ghdl or verilator) else "hls" if hls else "vhdl" if ghdl or verilator else "c")]
@@ -285,6 +285,88 @@ def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False
             if code or "PASS: " not in text or " 0 mismatches" not in text:
                 raise Failure(kind, text[-1500:])
     return "ok"
+
+
+def check(case, folder, ghdl=False, verilator=False, hls=False, float_only=False):
+    """In parallel mode, then, where the case has options for it, as a stream."""
+    shutil.rmtree(folder, ignore_errors=True)
+    word = check_parallel(case, folder, ghdl and not case.stream, verilator and not case.stream, hls, float_only)
+    if not case.stream:
+        return word
+    return word + ", " + check_stream(case, folder, folder / "out" if word == "ok" and not float_only else None, ghdl, verilator)
+
+
+# ---- the same network as a stream ----
+
+STREAM_LIMITS = re.compile(r"in stream mode|streaming design|the reuse factor|cycle at --clock|fit into \d+ (DSP|block RAM)|alpha and beta|too far apart|complete too close")
+
+
+def check_stream(case, folder, parallel, ghdl=False, verilator=False):
+    """--mode=stream gives the bits of the unrolled network (`parallel`: its folder, or None when it was refused), or is refused with a reason."""
+    d, out = folder / "case", folder / "stream"
+    layers = {k: dict(v) for k, v in (case.config or {"layers": {}})["layers"].items()}
+    for name, reuse in case.stream["reuse"].items():
+        layers.setdefault(name, {})["reuse"] = reuse
+    command = [NNGEN, d / "net.onnx", *case.options, *case.stream["options"], "--top=net", "--plots=none", f"--data={d / 'x.npz'}", "-o", out,
+               "--target=" + ("vhdl" if ghdl or verilator else "c")]
+    if layers:
+        (d / "stream.json").write_text(json.dumps({"layers": layers}))
+        command.append(f"--config={d / 'stream.json'}")
+    code, text = run(command)
+    if code < 0 or code > 4 or "runtime error:" in text or "AddressSanitizer" in text:
+        raise Failure("stream crash", f"exit {code}: {text[-2000:]}")
+    lines = [s for s in text.splitlines() if ": warning: " not in s and ": note: " not in s]
+    if code == 3:
+        odd = [s for s in lines if not STREAM_LIMITS.search(s) and not LIMITS.search(s)]
+        if odd or not lines:
+            raise Failure("stream unsupported", " | ".join(odd)[:600])
+        return "stream refused: " + re.sub(r"'[^']*'|\d+", "_", re.sub(r"^.*\(\w* ?#?\d*\): |^[^ ]*: ", "", lines[0]))[:70]
+    if code == 4 and "--overflow=error" in case.options or code == 4 and "error" in json.dumps(layers):
+        return "stream overflow refused"
+    if code:
+        raise Failure("stream exit code", f"exit {code}: {text[-600:]}")
+    if not parallel:
+        return "stream alone"
+    if (out / "tb/vectors/in.hex").read_text() != (parallel / "tb/vectors/in.hex").read_text():
+        raise Failure("stream inputs", "other vectors than in parallel mode")
+    a, b = (integers(x) for x in (parallel, out))
+    if a != b and tables(parallel) != tables(out):  # chosen for what is proved of their arguments, which is less of a stream than of a network as a whole
+        return "stream with other tables"
+    if a != b:
+        row = next(i for i, (p, q) in enumerate(zip(a, b)) if p != q) if len(a) == len(b) else 0
+        raise Failure("stream bits", f"vector {row} of {len(a)}: {[str(v) for v in b[row]]}, in parallel mode {[str(v) for v in a[row]]}"[:800])
+    code, text = run(["make", "-s", "-C", out, "check", "CFLAGS=-O0"], timeout=600)
+    if code or not text.strip().splitlines()[-1].startswith("PASS"):
+        raise Failure("stream C model", text[-800:])
+    for wanted, target, kind in ((ghdl, "sim", "stream GHDL"), (verilator, "verilate", "stream Verilator")):
+        if wanted:
+            code, text = run(["make", "-s", "-C", out, target], timeout=900)
+            if code or "PASS: " not in text or " 0 mismatches" not in text:
+                raise Failure(kind, text[-1500:])
+    return "stream ok"
+
+
+def tables(out):
+    """What the C model says about the arguments of its tables of functions."""
+    return {m for f in (out / "c").glob("*.c") for m in re.findall(r"/\* \w+: (.*arguments .* in steps of [^,]*)", f.read_text())}
+
+
+def integers(out):
+    """Outputs of all vectors, exactly: in steps of 2^-80."""
+    report = json.loads((out / "report.json").read_text())
+    words = [int(s, 16) for s in (out / "tb/vectors/out.hex").read_text().split("\n")[1:] if s]
+    rows = []
+    for w in words:
+        row = []
+        for o in report["outputs"]:
+            W = o["W"]
+            for _ in range(int(np.prod(o["shape"], dtype=int))):
+                x = w & ((1 << W) - 1)
+                x -= o["signed"] and x >> (W - 1) << W
+                row.append(x if "scale" in o else x << (80 - W + o["I"]))
+                w >>= W
+        rows.append(row)
+    return rows
 
 
 def expected(out, report):
@@ -353,7 +435,7 @@ def with_model(case, change):
         return None
     feed = {v.name: case.feed[v.name] if v.name in case.feed else netgen.samples(m, np.random.default_rng(1), 1.0, len(next(iter(case.feed.values()))))[v.name]
             for v in m.graph.input}
-    return netgen.Case(m, feed, case.options, case.config, case.exact, case.name)
+    return replace(case, model=m, feed=feed)
 
 
 def simpler(case):
@@ -392,19 +474,23 @@ def simpler(case):
         if v not in outs:
             yield with_model(case, cut(v))
     if case.config:
-        yield netgen.Case(m, case.feed, case.options, None, case.exact, case.name)
+        yield replace(case, config=None)
         layers = case.config["layers"]
         for k in layers:
-            yield netgen.Case(m, case.feed, case.options, {"layers": {a: b for a, b in layers.items() if a != k}}, case.exact, case.name)
+            yield replace(case, config={"layers": {a: b for a, b in layers.items() if a != k}})
             for key in layers[k]:
-                yield netgen.Case(m, case.feed, case.options, {"layers": {**layers, k: {a: b for a, b in layers[k].items() if a != key}}}, case.exact, case.name)
+                yield replace(case, config={"layers": {**layers, k: {a: b for a, b in layers[k].items() if a != key}}})
     for o in case.options:
         if len(case.options) > 1:
-            yield netgen.Case(m, case.feed, [x for x in case.options if x != o], case.config, case.exact, case.name)
+            yield replace(case, options=[x for x in case.options if x != o])
+    if case.stream:
+        yield replace(case, stream=None)
+        if case.stream["reuse"]:
+            yield replace(case, stream={**case.stream, "reuse": {}})
     n = len(next(iter(case.feed.values())))
     for keep in (slice(0, 1), slice(0, n // 2), slice(n // 2, n)):
         if n > 1:
-            yield netgen.Case(m, {k: v[keep] for k, v in case.feed.items()}, case.options, case.config, case.exact, case.name)
+            yield replace(case, feed={k: v[keep] for k, v in case.feed.items()})
 
 
 def shrink(case, kind, folder, **how):
@@ -440,6 +526,7 @@ def main():
     a.add_argument("--ghdl", type=int, default=0, help="so many of the cases also in GHDL")
     a.add_argument("--verilator", type=int, default=0)
     a.add_argument("--hls", type=int, default=0)
+    a.add_argument("--streams", action="store_true", help="only networks for streams")
     a.add_argument("--jobs", type=int, default=1)
     a.add_argument("--keep", action="store_true", help="shrink failing cases and keep them under tests/fuzz/kept/")
     a.add_argument("--kept", action="store_true")
@@ -455,7 +542,7 @@ def main():
     else:
         every = lambda k: o.n // k if k else 0
         share = lambda i, k: bool(k) and i % max(1, every(k)) == 0 and i // max(1, every(k)) < k
-        jobs = [(f"seed {s}", lambda s=s: netgen.network(s), share(i, o.ghdl), share(i, o.verilator), share(i, o.hls)) for i, s in enumerate(range(o.seed, o.seed + o.n))]
+        jobs = [(f"seed {s}", lambda s=s: (netgen.streamed if o.streams else netgen.network)(s), share(i, o.ghdl), share(i, o.verilator), share(i, o.hls)) for i, s in enumerate(range(o.seed, o.seed + o.n))]
     counts, failed = {}, []
 
     def one(job):

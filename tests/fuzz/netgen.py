@@ -11,6 +11,7 @@ from onnx import TensorProto as T, helper as h, numpy_helper
 from netgen_quantised import Quantised
 from netgen_window import Window
 from netgen_recurrent import Recurrent, step_options, stepwise
+from netgen_stream import Streams, stream_options
 
 MAX_ELEMENTS = 24   # of a tensor: a random network is wide in kinds, not in size
 SAMPLES = 40
@@ -25,9 +26,10 @@ class Case:
     exact: bool = False             # only operators that are exact but for rounding: fixed point must follow float closely
     name: str = ""
     uses: set = field(default_factory=set)
+    stream: dict | None = None      # also with --mode=stream: its options, and reuse factors by node name
 
 
-class Net(Recurrent, Quantised, Window):
+class Net(Recurrent, Quantised, Window, Streams):
     def __init__(self, seed):
         self.r = np.random.default_rng(seed)
         self.opset = int(self.r.choice([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]))
@@ -631,7 +633,58 @@ def one_step_form(net, seed):
     return case
 
 
+def streamed(seed):
+    """Larger, and of what streams can do; some of integers from end to end."""
+    net = Net([seed, 20260517])
+    net.opset = net.pick(13, 15, 17, 19, 21)
+    v, kind = net.start(net.pick(600, 3000, 12000))
+    integers = net.chance(.2)
+    shape = net.shape("x")
+    scale = 0
+    if integers:
+        v, scale = net.qdq("x")
+    made = []
+    for _ in range(int(net.r.integers(1, 9))):
+        for _ in range(12):
+            before = (len(net.nodes), len(net.inits), len(net.values), net.left)
+            y = net.q_layer(v, scale) if integers else net.s_layer(v, kind)
+            if y is not None and y != v:
+                v, scale = y if integers else (y, 0)
+                made.append(v)
+                break
+            del net.nodes[before[0]:], net.inits[before[1]:], net.values[before[2]:]
+            net.left = before[3]
+    if not made:
+        v = net.add("Relu", [v], net.shape(v))
+    outs = [v]
+    if not integers and len(made) > 1 and net.chance(.15):
+        outs.append(net.pick(*made[:-1]))
+    if not integers and net.chance(.1) and len(net.shape(v)) == 2:
+        outs = [net.add("ArgMax", [v], (1, 1), dtype=T.INT64, axis=1)]
+    model = build(net, [h.make_tensor_value_info("x", T.FLOAT, shape)], outs)
+    opts, config = (["--clock=5"], None) if integers else options(net)
+    if not integers and net.chance(.7):  # widths that fit
+        q = f"{net.pick(4, 6, 8, 10, 12, 16)},{net.pick('auto', '4', '3', '6')}"
+        opts[0] = f"--q={q}"
+    opts = [o for o in opts if not o.startswith(("--target-loss", "--dsp")) and o not in ("--clock=1", "--clock=2")]
+    if integers:
+        model.doc_string = "integers"
+    case = Case(model, {}, opts, config, False, f"seed{seed}", net.uses, stream_options(net))
+    case.feed = samples(model, net.r, net.pick(1, 1, 2, .3), 24)
+    return case
+
+
 def network(seed):
+    if seed % 5 == 4:
+        return streamed(seed)
+    case = parallel(seed)
+    r = Net([seed, 20260518])
+    if r.chance(.35) and not any(o.startswith(("--recurrent", "--channels", "--state", "--target-loss", "--dsp")) for o in case.options):
+        case.stream = stream_options(r)
+    return case
+
+
+def parallel(seed):
     if seed % 8 == 3:
         return quantised(seed)
     net = Net([seed, 20240611])
