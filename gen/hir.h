@@ -82,6 +82,7 @@ typedef struct {
   int64_t *offset;    /* NULL: all 0. Set by hir_round, where a rounding constant was added early */
   Format fmt;         /* W = 0: exact, no single format */
   const Node *node;   /* for messages; NULL in a kernel that was read as text */
+  const Tensor *of;   /* of a stream's unit: what it gives; NULL: see `tensor` */
 } HirLayer;
 
 /* Where saturation or wrapping may occur: counted by hir_eval and the C model. */

@@ -34,6 +34,7 @@ Kernel *stream_layers(const Stream *s) {
                     .op = u->op,
                     .tensor = u->out->tensor ? u->out->tensor->name : u->out->name,
                     .n = n,
+                    .of = u->meaning != MEANS_MOVE ? u->out->tensor : NULL,
                     .fmt = u->out->fmt,
                     .node = u->node};
     l->value = mem_array((size_t)n + 1, sizeof *l->value);
