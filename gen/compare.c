@@ -24,6 +24,8 @@ typedef struct {
 } Run;
 
 const Tensor *report_tensor(const Graph *g, const HirLayer *l) {
+  if (l->of)
+    return l->of->scale != 0 ? NULL : l->of;
   for (int i = 0; i < g->n_nodes; i++)
     if (g->node[i]->n_out && g->node[i]->out[0] && !strcmp(g->node[i]->name, l->name) && !strcmp(g->node[i]->out[0]->name, l->tensor))
       return g->node[i]->out[0]->scale != 0 ? NULL : g->node[i]->out[0]; /* its integers are those of the layer before */
@@ -294,6 +296,7 @@ Comparison *compare_stream(const Graph *g, const Stream *st, const Kernel *k, co
     const Edge *edge = st->unit[i]->out;
     LayerStats *stats = &c->layer[i];
     stats->own_unknown = true;
+    stats->proved_min = stats->proved_max = NAN;
     for (int j = 0; n && of && j < of->n_sites; j++) {
       if (of->site[j].input_side || !(n->saturated[j] || n->wrapped[j]))
         continue;

@@ -325,16 +325,29 @@ static void entity(Buf *b, const Vhdl *x) {
 
 /* ---- tables ---- */
 
+/* GHDL 2.0.0 --synth makes 0 of a constant of whole 32-bit words of which only the first is not 0. One more entry, which is never read,
+ * keeps it from that. */
+static bool is_lost(const HirTable *t, int width) {
+  enum { WORD = 32 };
+  const int64_t bits = (int64_t)t->entries * width;
+  bool later = false;
+  for (int64_t i = 0; i < t->entries; i++)
+    for (int bit = 0; bit < width; bit++)
+      later |= i * width + width - 1 - bit >= WORD && ((uint64_t)t->word[i] >> (bit < 63 ? bit : 63) & 1);
+  return bits > WORD && bits % WORD == 0 && !later;
+}
+
 static void table(Buf *b, const HirTable *t, const char *name) {
   bool s = t->lo < 0;
   int w = hir_width_of(t->lo, t->hi), per_line = 8;
+  const bool lost = is_lost(t, w);
   /* made by nngen, but a .hir file may say anything */
   char *text = mem_strdup(t->text ? t->text : t->name);
   for (char *c = text; *c; c++)
     if (*c < ' ' || *c > '~')
       *c = '?';
   buf_printf(b, "  -- %s\n", text);
-  buf_printf(b, "  type t%s is array (0 to %d) of ", name + 1, t->entries - 1);
+  buf_printf(b, "  type t%s is array (0 to %d) of ", name + 1, t->entries - 1 + lost);
   vhdl_type(b, s, w);
   buf_printf(b, ";\n  constant %s : t%s := (", name, name + 1);
   for (int i = 0; i < t->entries; i++) {
@@ -342,7 +355,12 @@ static void table(Buf *b, const HirTable *t, const char *name) {
     if (t->entries == 1)
       buf_puts(b, "0 => ");
     vhdl_bits(b, (u128)(i128)t->word[i], w);
-    buf_puts(b, i + 1 < t->entries ? "," : "\n  );\n\n");
+    buf_puts(b, i + 1 < t->entries || lost ? "," : "\n  );\n\n");
+  }
+  if (lost) {
+    buf_puts(b, "\n    ");
+    vhdl_bits(b, ((u128)1 << w) - 1, w);
+    buf_puts(b, " -- not read: GHDL 2.0 --synth would lose the others\n  );\n\n");
   }
 }
 

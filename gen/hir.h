@@ -46,7 +46,7 @@ typedef struct {
   const char *name; /* legal identifier, e.g. "sigmoid_1" */
   int entries;
   int64_t *word;
-  int64_t lo, hi;   /* of the words */
+  int64_t lo, hi; /* of the words */
   uint64_t hash;
   const char *text; /* what it holds, for a comment: "sigmoid, address step 2^-6 from -8, word step 2^-10" */
 } HirTable;
@@ -82,6 +82,7 @@ typedef struct {
   int64_t *offset;    /* NULL: all 0. Set by hir_round, where a rounding constant was added early */
   Format fmt;         /* W = 0: exact, no single format */
   const Node *node;   /* for messages; NULL in a kernel that was read as text */
+  const Tensor *of;   /* of a stream's unit: what it gives; NULL: see `tensor` */
 } HirLayer;
 
 /* Where saturation or wrapping may occur: counted by hir_eval and the C model. */

@@ -189,8 +189,7 @@ static json_t *accuracy(const Kernel *k, const Samples *s, const Comparison *c) 
 }
 
 /* A site is proved safe when no operation is left that could change a value there. */
-void report_sites(const Kernel *k, int *sites, int *checked) {
-  *sites = *checked = 0;
+static void kernel_sites(const Kernel *k, int *sites, int *checked) {
   for (int i = 0; i < k->n_sites; i++) {
     bool live = false;
     if (k->site[i].input_side)
@@ -202,9 +201,22 @@ void report_sites(const Kernel *k, int *sites, int *checked) {
   }
 }
 
-static json_t *overflow(const Kernel *k) {
+void report_sites(const Design *d, int *sites, int *checked) {
+  *sites = *checked = 0;
+  if (!d->stream) {
+    kernel_sites(d->k, sites, checked);
+    return;
+  }
+  for (int i = 0; i < d->stream->n_units; i++) {
+    const Unit *u = d->stream->unit[i];
+    if (u->finish || u->plain)
+      kernel_sites(u->finish ? u->finish : u->plain, sites, checked);
+  }
+}
+
+static json_t *overflow(const Design *d) {
   int sites, checked;
-  report_sites(k, &sites, &checked);
+  report_sites(d, &sites, &checked);
   return json_pack("{s:i,s:i}", "proved", sites - checked, "runtime_checked", checked);
 }
 
@@ -292,15 +304,15 @@ void report_json(Buf *b, const Design *d, const Samples *s, const Comparison *c,
   json_t *totals =
       json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:b}", "adders", (json_int_t)cost.adders, "adder_bits",
                 (json_int_t)cost.adder_bits, "mults", (json_int_t)cost.mults, "luts", (json_int_t)cost.luts, "ffs", (json_int_t)cost.ffs,
-                "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles", (json_int_t)design_latency(d), "ii_cycles",
-                (json_int_t)design_interval(d), "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
+                "dsps", (json_int_t)cost.dsps, "brams", (json_int_t)cost.brams, "latency_cycles", (json_int_t)design_latency(d),
+                "ii_cycles", (json_int_t)design_interval(d), "depth", cost.depth, "stages", k->n_stages, "estimated", 1);
   json_object_set_new(totals, "adders3", json_integer(cost.adders3));
   json_object_set_new(root, "totals", totals);
   json_object_set_new(root, "recurrent", recurrent(d, c));
   json_object_set_new(root, "stream", stream_json(d->stream));
   json_object_set_new(root, "accuracy", c ? accuracy(k, s, c) : json_null());
   json_object_set_new(root, "search", search(d->search, d->o));
-  json_object_set_new(root, "overflow", overflow(k));
+  json_object_set_new(root, "overflow", overflow(d));
   json_object_set_new(root, "verify", json_object());
   for (int i = 0; i < n_times && !getenv("SOURCE_DATE_EPOCH"); i++) /* reproducible-builds.org: nothing that changes from run to run */
     json_object_set_new(time, times[i].name, json_real(round(times[i].seconds * 1e6) / 1e6));

@@ -101,7 +101,7 @@ const double *error_source_value(const ErrorSource *e, const Tensor *t);
 double error_source_largest(ErrorSource *e, const int64_t *raw, const i128 *val, const Eval *want, int out, double err, const char **where);
 
 /* Places (sites) where a value could leave its format, and of them those where hardware checks it: the others are proved. */
-void report_sites(const Kernel *k, int *sites, int *checked);
+void report_sites(const Design *d, int *sites, int *checked);
 /* What --prune and --merge took out, and what was proved constant; nothing where there is none. */
 void report_pruned(const Design *d, const Comparison *c, FILE *f);
 /* Appends report.json. */

@@ -3,6 +3,7 @@
  * report_hardware.c - report.html: layers with their formats and values, what did not fit, cells by layer.
  */
 #include "report_html.h"
+#include "stream_report.h"
 #include <math.h>
 
 uint64_t report_out_of_range(const Page *p, int layer) {
@@ -70,7 +71,7 @@ const char *report_network(const Page *p, const Plots *plots) {
     const Tensor *t = p->g ? report_tensor(p->g, l) : NULL;
     const LayerStats *st = p->c ? &p->c->layer[i] : NULL;
     value_row(&b, l->name, l->op, t ? shape_text(t->rank, t->dim) : html_count(l->n), l->fmt, st,
-              st ? mem_printf("%s to %s", html_number(st->proved_min), html_number(st->proved_max)) : "–",
+              st && !isnan(st->proved_min) ? mem_printf("%s to %s", html_number(st->proved_min), html_number(st->proved_max)) : "–",
               t && p->c && l->fmt.W ? mem_printf("%d", format_fit(l->fmt.W, p->c->layer[i].reach_min, p->c->layer[i].reach_max)) : "–",
               report_out_of_range(p, i));
   }
@@ -78,7 +79,7 @@ const char *report_network(const Page *p, const Plots *plots) {
   if (p->c)
     overflowed(p, &b);
   int sites, checked;
-  report_sites(p->k, &sites, &checked);
+  report_sites(p->d, &sites, &checked);
   buf_printf(
       &b,
       "<p>Values are those of the fixed-point network over all samples; <em>I needed</em>: integer bits that would hold them, the float "
@@ -114,9 +115,12 @@ const char *report_hardware(const Page *p) {
     for (int j = 0; j < k->n; j++)
       if (k->v[j].layer == i && k->v[j].stage + 1 > last)
         last = k->v[j].stage + 1;
-    for (int j = 0; t && t->producer && j < t->producer->n_in; j++)
-      if (t->producer->in[j] && t->producer->in[j]->value && t->producer->in[j]->fmt.W)
-        params += tensor_count(t->producer->in[j]);
+    const Node *n = p->d->stream && k->layer[i].of ? k->layer[i].node : t ? t->producer : NULL;
+    if (p->d->stream)
+      last = (int)stream_unit_latency(p->d->stream->unit[i]);
+    for (int j = 0; n && j < n->n_in; j++)
+      if (n->in[j] && n->in[j]->value && n->in[j]->fmt.W)
+        params += tensor_count(n->in[j]);
     buf_printf(&b, "<tr><td class=\"n\">%s</td>", html_text(k->layer[i].name));
     const int64_t left[] = {params, c->adders, c->adder_bits, c->mults, c->lut_entries_bits, c->luts},
                   right[] = {c->ffs, c->dsps, c->brams};

@@ -39,8 +39,17 @@ typedef struct {
 
 /* Each position by itself. */
 static inline Taps taps_pointwise(Layout l) {
-  return (Taps){.rows = l.rows, .cols = l.cols, .channels = l.channels, .kernel_rows = 1, .kernel_cols = 1, .row_step = 1, .col_step = 1,
-                .row_dilation = 1, .col_dilation = 1, .out_rows = l.rows, .out_cols = l.cols};
+  return (Taps){.rows = l.rows,
+                .cols = l.cols,
+                .channels = l.channels,
+                .kernel_rows = 1,
+                .kernel_cols = 1,
+                .row_step = 1,
+                .col_step = 1,
+                .row_dilation = 1,
+                .col_dilation = 1,
+                .out_rows = l.rows,
+                .out_cols = l.cols};
 }
 static inline int layout_positions(Layout l) {
   return l.rows * l.cols;

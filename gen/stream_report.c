@@ -30,8 +30,13 @@ Kernel *stream_layers(const Stream *s) {
     const Unit *u = s->unit[i];
     const int n = u->out->rows * u->out->cols * u->out->channels;
     HirLayer *l = &k->layer[k->n_layers++];
-    *l = (HirLayer){.name = u->meaning != MEANS_MOVE && u->node ? u->node->name : u->name, .op = u->op,
-                    .tensor = u->out->tensor ? u->out->tensor->name : u->out->name, .n = n, .fmt = u->out->fmt, .node = u->node};
+    *l = (HirLayer){.name = u->meaning != MEANS_MOVE && u->node ? u->node->name : u->name,
+                    .op = u->op,
+                    .tensor = u->out->tensor ? u->out->tensor->name : u->out->name,
+                    .n = n,
+                    .of = u->meaning != MEANS_MOVE ? u->out->tensor : NULL,
+                    .fmt = u->out->fmt,
+                    .node = u->node};
     l->value = mem_array((size_t)n + 1, sizeof *l->value);
     l->frac = mem_array((size_t)n + 1, sizeof *l->frac);
     for (int j = 0; j < n; j++)

@@ -397,8 +397,7 @@ static bool dense(Build *b, Unit *u, const Node *n, Layout *result) {
       u->taps.out_rows = rows;
     }
   }
-  if (!e || !room(u, rows == 1 ? e->rows * e->cols * e->channels : K, N) ||
-      !set_places(u, n, e->fmt.W - e->fmt.I + places(B), C, &up))
+  if (!e || !room(u, rows == 1 ? e->rows * e->cols * e->channels : K, N) || !set_places(u, n, e->fmt.W - e->fmt.I + places(B), C, &up))
     return false;
   const Place *v = b->view[A->id];
   for (int i = 0; i < K; i++)

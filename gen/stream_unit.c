@@ -160,7 +160,7 @@ static void set_front(const Build *b, Unit *u) {
    * the unit has no time to wait for them */
   const int64_t busy = (int64_t)f->steps * f->out_cols;
   f->slots = f->row_span + (f->row_step > 1 ? f->row_step : 1) + ((int64_t)f->row_words * f->row_step + STREAM_START > busy);
-  if (10 * busy * f->out_rows >= 9 * b->interval && f->rows > 1)
+  if (10 * busy * f->out_rows >= 8 * b->interval && f->rows > 1)
     f->slots += f->row_span - 1;
 }
 

@@ -29,6 +29,7 @@ search-fast|100|tests/e2e/search.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
+tables|60|tests/e2e/tables.sh
 stream-units-fast|60|tests/e2e/stream_units.sh fast
 stream-fast|100|tests/e2e/stream.sh fast
 stream-top-fast|60|tests/e2e/stream_top.sh fast
@@ -71,6 +72,7 @@ synth|240|tests/e2e/synth.sh
 tcl|60|tests/e2e/tcl.sh
 cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
+tables|60|tests/e2e/tables.sh
 stream-units|300|tests/e2e/stream_units.sh full
 stream|600|tests/e2e/stream.sh full
 stream-top|300|tests/e2e/stream_top.sh full

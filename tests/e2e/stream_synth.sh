@@ -33,6 +33,7 @@ unit() { # UNIT, then LUTS FFS BLOCKS LUTRAMS for xilinx7 and for ecp5
 # nine taps of 128 bits are 1152 registers and as many masks
 unit window_conv 1300 1300 12 0 2300 1600 12 0
 unit window_vector 60 1070 0 86 120 1080 0 128
+unit window_steps 250 620 0 18 620 620 0 24
 unit fetch_dense 90 140 1 0 240 200 1 0
 unit fetch_conv 550 190 8 0 1300 360 8 0
 unit fetch_sparse 120 130 20 0 500 180 20 0

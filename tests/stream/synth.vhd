@@ -172,3 +172,24 @@ begin
     generic map (32, 16)
     port map (clk, rst, s_valid, s_ready, s_data, m_valid, m_ready, m_data);
 end architecture rtl;
+
+-- 1-D convolution of three taps of 16 elements of 4 bits in two beats, four steps: positions have registers of their own
+library ieee;
+  use ieee.std_logic_1164.all;
+
+entity window_steps is
+  port (
+    clk, rst, s_valid, m_ready        : in  std_logic;
+    s_ready, m_valid, m_live, m_last  : out std_logic;
+    s_data                            : in  std_logic_vector(31 downto 0);
+    m_step                            : out std_logic_vector(1 downto 0);
+    m_data                            : out std_logic_vector(6 * 32 - 1 downto 0)
+  );
+end entity window_steps;
+
+architecture rtl of window_steps is
+begin
+  u : entity work.nn_stream_window
+    generic map (32, 64, 2, 4, 64, 1, -1, 1, 3, 1, 0, 2, 1, 2, 2, 4, 1, (31 downto 0 => '0'))
+    port map (clk, rst, s_valid, s_ready, s_data, m_valid, m_ready, m_step, m_live, m_last, m_data);
+end architecture rtl;
