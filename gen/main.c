@@ -50,9 +50,10 @@ static void refuse_what_is_missing(const Options *o) {
     diag_error(EXIT_UNSUPPORTED, NULL, "--mode=stream is not supported in this version; use --mode=parallel");
   if (o->reuse > 1)
     diag_error(EXIT_UNSUPPORTED, NULL, "--reuse above 1 is not supported in this version; every product has its own hardware");
-  if (o->target_loss >= 0 && (strcmp(o->recurrent, "unrolled") || o->n_states))
+  if (o->target_loss >= 0 && (!strcmp(o->recurrent, "stateful") || o->n_states))
     diag_error(EXIT_UNSUPPORTED, NULL,
-               "--target-loss of a network with a state is not supported in this version; it searches with --recurrent=unrolled");
+               "--target-loss of a state that is kept for ever is not supported in this version; it searches with --recurrent=unrolled and "
+               "iterative");
   if (o->target_loss >= 0 && o->proved)
     diag_error(EXIT_UNSUPPORTED, NULL, "--target-loss chooses formats by the data; with --q=W,proved it is not supported in this version");
   if (o->compensated && (strcmp(o->recurrent, "unrolled") || o->n_states))

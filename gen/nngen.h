@@ -125,6 +125,11 @@ typedef struct {
   bool is_signed;
 } Format;
 
+/* Places of a table's address, and how many of its bits have a table of their own (table_split.h). */
+typedef struct {
+  int places, low;
+} TableShape;
+
 struct Tensor {
   const char *name; /* ONNX value name, as in the file (print through diag_text) */
   int id;           /* index in Graph.tensors */
@@ -138,6 +143,7 @@ struct Tensor {
   Format fmt;       /* what the tensor is stored in; set by quant.c */
   FormatFrom from;  /* of graph inputs and results with a format */
   Format *each;     /* by element, narrower than fmt or W = 0: always 0 (search_format.c); NULL: fmt for all */
+  TableShape *table; /* by element of a table's result (search_tape.c); NULL: lower_table.c chooses */
   bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
   int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
   bool whole;       /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */

@@ -11,6 +11,7 @@
  */
 #include "search_in.h"
 #include "lower.h"
+#include "search_joint.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +67,7 @@ static Point point(Search *s, double price) {
   return p;
 }
 
-/* Adder bits of the network as it stands, and the LUTs of its tables. */
-static double true_bits(const Search *s) {
+double search_true_bits(const Search *s) {
   diag_set_quiet(true);
   Kernel *k = lower_graph(s->g, s->o, s->config);
   diag_set_quiet(s->o->quiet);
@@ -141,7 +141,7 @@ static int near(Search *s, SearchResult *r, int i, double started) {
     int j = try_point(s, r, W, exp2(centre + NEAR_STEP * k));
     if (!r->point[j].pass)
       continue;
-    r->point[j].true_bits = true_bits(s);
+    r->point[j].true_bits = search_true_bits(s);
     if (best < 0 || r->point[j].true_bits < r->point[best].true_bits)
       best = j;
   }
@@ -214,9 +214,27 @@ static void print_points(const SearchResult *r, FILE *f) {
   }
 }
 
+static const SearchResult *finish(const Search *s, const SearchResult *r) {
+  const Options *o = s->o;
+  if (o->verbose)
+    print_points(r, stderr);
+  if (!r->best) {
+    const SearchPoint *p = &r->point[0];
+    diag_error(EXIT_NUMERIC, NULL,
+               "no point within --target-loss=%g%%: at %d bits between layers it is %.3g %% with a standard error of %.2g; more bits in "
+               "--q, or more samples, may do",
+               100 * o->target_loss, p->width, 100 * p->loss, 100 * p->error);
+  }
+  return r;
+}
+
 const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *data) {
   Search *s = mem_alloc(sizeof *s);
   *s = (Search){.g = g, .o = o, .config = config, .range_lo = data->lo, .range_hi = data->hi};
+  SearchResult *r = mem_alloc(sizeof *r);
+  widen_weights(g);
+  if (joint_wanted(g) && search_joint(s, data, r))
+    return finish(s, r);
   get_rows(s, data, true);
   int layers = layers_of(g);
   if (!s->n_fit || !layers) {
@@ -224,10 +242,8 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
                layers, data->n);
     return NULL;
   }
-  widen_weights(g);
   int widest = find_searchable(s);
   find_gains(s);
-  SearchResult *r = mem_alloc(sizeof *r);
   *r = (SearchResult){.n_fit = s->n_fit, .n_held = s->n - s->n_fit, .classes = s->classes, .labels = s->label != NULL};
   double started = now_s();
   int worse = 0, best = -1, from = widest ? widest : 1;
@@ -248,14 +264,5 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   }
   tell(s, started, NULL, 0, 0);
   r->best = best + 1;
-  if (o->verbose)
-    print_points(r, stderr);
-  if (!r->best) {
-    const SearchPoint *p = &r->point[0];
-    diag_error(EXIT_NUMERIC, NULL,
-               "no point within --target-loss=%g%%: at %d bits between layers it is %.3g %% with a standard error of %.2g; more bits in "
-               "--q, or more samples, may do",
-               100 * o->target_loss, p->width, 100 * p->loss, 100 * p->error);
-  }
-  return r;
+  return finish(s, r);
 }

@@ -116,6 +116,19 @@ static void geometry(const Node *n, const Matrix *m, int64_t *from, int64_t *to)
   }
 }
 
+void each_product(const Node *n, ProductFn *f, void *ctx) {
+  Matrix m = matrix_of(n);
+  int64_t *from = mem_scratch(m.positions * (size_t)m.rows, sizeof *from), *to = mem_scratch(m.positions * (size_t)m.cols, sizeof *to);
+  for (m.group = 0; m.group < m.groups; m.group++) {
+    geometry(n, &m, from, to);
+    for (size_t p = 0; p < m.positions; p++)
+      for (int j = 0; j < m.cols; j++)
+        for (int i = 0; i < m.rows; i++)
+          f(ctx, to[p * (size_t)m.cols + (size_t)j], from[p * (size_t)m.rows + (size_t)i], (int64_t)weight_at(&m, i, j));
+  }
+  free(from), free(to);
+}
+
 /* Inputs, float results and weights of rows, one after the other; `ahead`: inputs as the float network has them, rounded, where the
  * quantized one has not come yet. */
 static void collect(const Search *s, const Node *n, const Matrix *m, bool ahead, double *x, double *z, double *weight) {

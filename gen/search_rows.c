@@ -244,10 +244,10 @@ static void read_labels(Search *s, const Samples *data) {
 }
 
 /* The tensor that decides: of softmax, sigmoid and argmax at the end their argument. */
-static void find_decision(Search *s) {
+void rows_decision(Search *s) {
   const Graph *g = s->g;
   const Tensor *best = NULL;
-  for (int i = 0; i < g->n_out; i++)
+  for (int i = 0; i < graph_outs(g); i++)
     if (!g->out[i]->value && (!best || count(g->out[i]) > count(best)))
       best = g->out[i];
   s->y = best;
@@ -265,7 +265,7 @@ static void find_decision(Search *s) {
 }
 
 /* The temperature of largest likelihood of the labels (Guo et al., arXiv 1706.04599). */
-static double likeliest_temperature(const Search *s) {
+double likeliest_temperature(const Search *s) {
   size_t m = count(s->y), held = s->n - s->n_fit;
   double best = 1, most = -INFINITY;
   for (int i = -12; i <= 24; i++) {
@@ -282,7 +282,7 @@ static double likeliest_temperature(const Search *s) {
 }
 
 void rows_make(Search *s, const Samples *data, size_t own, size_t held) {
-  find_decision(s);
+  rows_decision(s);
   if (own < 8 || !s->y)
     return;
   s->n_own = own, s->n_fit = (1 + MIX_UPS) * own, s->n = s->n_fit + held;
