@@ -134,7 +134,8 @@ static Range at_step(const Job *j, int frac) {
 /* Elements e with the format and the address of element `first`: one table, for the union of what they reach. */
 static bool alike(const Tensor *y, int64_t first, int64_t e) {
   const Format *f = y->each;
-  return (!f || (f[e].W == f[first].W && f[e].I == f[first].I)) && (!y->table || (y->table[e].places == y->table[first].places && y->table[e].low == y->table[first].low));
+  return (!f || (f[e].W == f[first].W && f[e].I == f[first].I)) &&
+         (!y->table || (y->table[e].places == y->table[first].places && y->table[e].low == y->table[first].low));
 }
 
 /* Word for m, see table_split.h. */
@@ -143,7 +144,8 @@ static int split_word(Lower *l, const TableSplit *s, int m, int base, const int 
   int sum = hir_lut(k, hir_shr(k, m, s->low), base), parts = -1;
   for (int i = s->n_parts - 1; i >= 0; i--) { /* the narrow ones first */
     const TablePart *p = &s->part[i];
-    int region = hir_shr(k, m, s->bits - p->region), index = hir_add(k, hir_wrap(k, hir_shr(k, m, p->shift), p->bits, false, -1), region, p->bits);
+    int region = hir_shr(k, m, s->bits - p->region),
+        index = hir_add(k, hir_wrap(k, hir_shr(k, m, p->shift), p->bits, false, -1), region, p->bits);
     int word = hir_lut(k, index, part[i]);
     parts = parts < 0 ? word : hir_add(k, parts, word, 0);
   }
@@ -161,16 +163,18 @@ static void split_table(Lower *l, const Job *j, Format out, const Node *n, int64
   double *f = mem_array(2 * (size_t)reach + 1, 8);
   for (int64_t i = -reach; i <= reach; i++)
     f[i + reach] = table_value(&j->f, ldexp((double)i, -shape.places - 1));
-  const TableJob job = {f + reach, shape.places, j->out_frac, l->round == ROUND_TRN ? 0 : 0.5, (double)format_min(out), (double)format_max(out)};
+  const TableJob job = {
+      f + reach, shape.places, j->out_frac, l->round == ROUND_TRN ? 0 : 0.5, (double)format_min(out), (double)format_max(out)};
   TableSplit s;
   if (!table_split(&job, shape.low - 1, &s))
     abort(); /* the search has made it before */
   for (int64_t q = 0; q <= s.to; q++)
     most = table_split_word(&s, q) - s.centre > most ? table_split_word(&s, q) - s.centre : most;
   const char *name = op_info[j->f.op].name, *of = ident(name);
-  int part[TABLE_PARTS], base = hir_table(k, mem_printf("%s_%d", of, k->n_tables), 1 << (s.bits - s.low), s.base,
-                                          mem_printf("%s above 0, arguments in steps of 2^-%d, words in steps of 2^-%d, to which others are added",
-                                                     name, shape.places - s.low, j->out_frac + TABLE_GUARD));
+  int part[TABLE_PARTS],
+      base = hir_table(k, mem_printf("%s_%d", of, k->n_tables), 1 << (s.bits - s.low), s.base,
+                       mem_printf("%s above 0, arguments in steps of 2^-%d, words in steps of 2^-%d, to which others are added", name,
+                                  shape.places - s.low, j->out_frac + TABLE_GUARD));
   for (int i = 0; i < s.n_parts; i++)
     part[i] = hir_table(k, mem_printf("%s_%d", of, k->n_tables), 1 << (s.part[i].region + s.part[i].bits), s.part[i].word,
                         mem_printf("%s: what %d lower bits of the argument add", name, s.part[i].bits));

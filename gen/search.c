@@ -233,7 +233,7 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   *s = (Search){.g = g, .o = o, .config = config, .range_lo = data->lo, .range_hi = data->hi};
   SearchResult *r = mem_alloc(sizeof *r);
   widen_weights(g);
-  if (joint_wanted(g) && search_joint(s, data, r))
+  if (joint_wanted(g) && search_joint(s, data, r) && (r->best || g->n_states))
     return finish(s, r);
   get_rows(s, data, true);
   int layers = layers_of(g);

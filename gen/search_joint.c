@@ -3,18 +3,18 @@
  * search_joint.c - --target-loss of recurrent networks: all weights at once, since every time step reads them and every error is carried
  * on. Requires: formats assigned.
  *
- * The price of an adder bit (and of a table's LUT) goes up a ladder, each rung starting from what the one before has found: a cold start
- * stays in bad minima. On each rung formats are moved by trial and weights by Gauss-Newton steps (search_moves.c). The rows held back say
- * which rungs pass; of those near the last one the adder graphs are built. What ends the search is a number of operations, not the clock.
+ * First the price of an adder bit goes up while formats are wide, each rung starting from the one before; then formats lose a bit after the
+ * other, and from the weights of the cheapest rungs Gauss-Newton steps find those that make up for it (search_moves.c). At last everything
+ * is moved by trial around the best. Rows held back say which points pass; of those with the fewest digits the adder graphs are built. What
+ * ends the search is a number of operations, not the clock.
  */
 #include "search_joint.h"
 #include "npy.h"
-#include "steps.h"
 #include <math.h>
 #include <stdlib.h>
 
-enum { OWN = 1500, MIX_UPS = 1, HELD = 6000, RUNGS = 24, LEAST_ROWS = 384, FINE = 10, BUILT = 8, HOPELESS = 9 };
-static const double CLIMB = 1.35, LADDERS = 1.5e10, WORK = 3e10, TRIAL = 3e6; /* operations: of all; of one trial */
+enum { OWN = 1500, MIX_UPS = 1, HELD = 6000, RUNGS = 24, LEAST_ROWS = 384, FINE = 4, BUILT = 8, HOPELESS = 9, LEAST_STEPS = 4 };
+static const double CLIMB = 1.35, LADDERS = 1.5e10, WORK = 2.5e10, TRIAL = 3e6; /* operations: of all; of one trial */
 
 bool joint_wanted(const Graph *g) {
   for (int i = 0; i < g->n_tensors; i++)
@@ -37,12 +37,15 @@ static void fill_rows(Joint *j, const Samples *data, size_t windows) {
   j->n_fit = own * (1 + MIX_UPS), j->n = j->n_fit + held;
   j->rows = mem_array(j->n * n, 8);
   state = 1;
+  bool whole = false; /* an index cannot be mixed */
+  for (int i = 0; i < graph_ins(j->t->g); i++)
+    whole |= j->t->g->in[i]->dtype != DT_FLOAT;
   for (size_t r = 0; r < j->n; r++) {
     size_t a = 2 * (r % (own ? own : 1)), b = a;
     double part = 1;
     if (r >= j->n_fit) /* spread over all of them */
       a = b = 2 * ((r - j->n_fit) * (windows / 2) / held) + 1;
-    else if (r % (1 + MIX_UPS) == 0)
+    else if (whole || r % (1 + MIX_UPS) == 0)
       a = b = 2 * (r / (1 + MIX_UPS) * (windows / 2) / own);
     else
       a = 2 * (size_t)(uniform() * (double)own), b = 2 * (size_t)(uniform() * (double)own), part = uniform();
@@ -158,7 +161,6 @@ static void measure_regression(const Joint *j, Point *p) {
   p->lost_error = sqrt(cross) / own / 2;
 }
 
-static double lost_error;
 static int try_point(Joint *j, SearchResult *r, double price) {
   Point p = {.cost = tape_cost(j->t, NULL)};
   const Search *s = j->s;
@@ -166,10 +168,8 @@ static int try_point(Joint *j, SearchResult *r, double price) {
   joint_held(j);
   measure(s, &p);
   bool pass;
-  if (1) lost_error = 0;
   if (!s->classes && s->label) {
     measure_regression(j, &p);
-    lost_error = p.lost_error;
     pass = p.loss + p.error <= target && p.lost - 3 * p.lost_error <= target;
   } else {
     pass = (p.loss + p.error <= target && p.lost <= target) || (s->classes && s->label && p.lost + p.lost_error <= target);
@@ -201,9 +201,6 @@ static bool keep(Joint *j, SearchResult *r, Kept *k, double price) {
   k->at = mem_grow(k->at, i, &k->cap, sizeof *k->at);
   k->at[i] = joint_save(j);
   const SearchPoint *p = &r->point[i];
-  if (j->s->o->verbose)
-    fprintf(stderr, "point %d price %.3g cost %.0f loss %.3f%% +- %.3f lost %.3f +- %.3f %s work %.3g\n", i, price, p->adder_bits, 100 * p->loss,
-            100 * p->error, 100 * p->lost, 100 * lost_error, p->pass ? "pass" : "", j->work);
   if (p->pass && (k->best < 0 || p->adder_bits < r->point[k->best].adder_bits))
     k->best = i;
   return p->pass;
@@ -254,15 +251,16 @@ static bool descend(Joint *j, SearchResult *r, Kept *k, const JointState *rung, 
     passes += pass, any |= pass;
   }
   joint_load(j, &formats);
+  free(formats.q), free(formats.group);
   return any;
 }
 
 /* Everything, from the best on: prices go up, and a bound holds the error where the rows held back still pass. */
 static void polish(Joint *j, SearchResult *r, Kept *k) {
-  double price = 2 * r->point[k->best].price;
+  double price = 1.5 * r->point[k->best].price;
   int steps = joint_steps(j);
   joint_load(j, &k->at[k->best]);
-  j->bound = 1.02 * joint_error(j, j->n_tried, INFINITY);
+  j->bound = 0.95 * joint_error(j, j->n_tried, INFINITY);
   for (int i = 0; i < FINE && j->work < WORK; i++, price *= 1.05) {
     if (steps > 2)
       joint_sets(j, price, steps / 2);
@@ -291,6 +289,7 @@ static void search(Joint *j, SearchResult *r) {
   double limit = j->s->classes ? 0.02 : j->s->label ? 2 * target : target * target;
   Kept k = {.best = -1};
   limit_tables(j);
+  keep(j, r, &k, 0); /* as it stands */
   JointState rung[RUNGS];
   double price[RUNGS];
   int n = climb(j, limit, rung, price);
@@ -300,16 +299,24 @@ static void search(Joint *j, SearchResult *r) {
     any |= descend(j, r, &k, rung, price, n);
     joint_refine(j, -1);
   }
+  for (int i = 0; i < n; i++)
+    free(rung[i].q), free(rung[i].group);
   if (k.best < 0)
     return;
   polish(j, r, &k);
   r->best = smallest(j, r, &k) + 1;
-  if (getenv("DBG")) {
-    joint_load(j, &k.at[r->best - 1]);
-    for (int i = 0; i < j->t->n_groups; i++) { const TapeGroup *g = &j->t->group[i]; fprintf(stderr, "group %d <%d,%d> table %d places %d low %d range %g %g luts %g\n", i, g->fmt.W, g->fmt.I, g->table, g->shape.places, g->shape.low, g->lo, g->hi, g->table >= 0 && g->fmt.W ? tape_words(j->t, g)->luts : 0); }
-  }
   joint_load(j, &k.at[r->best - 1]);
   tape_write(j->t);
+  for (int i = 0; i < r->n; i++)
+    free(k.at[i].q), free(k.at[i].group);
+}
+
+/* As many rows as a trial may take. */
+static void set_tried(Joint *j, size_t windows) {
+  double rows = TRIAL / (j->t->n_term + 8.0 * j->t->n_instr);
+  size_t own = windows / 2 < OWN ? windows / 2 : OWN, n_fit = own * (1 + MIX_UPS);
+  j->n_tried = rows < LEAST_ROWS ? LEAST_ROWS : (size_t)rows;
+  j->n_tried = j->n_tried < n_fit ? j->n_tried : n_fit;
 }
 
 bool search_joint(Search *s, const Samples *data, SearchResult *r) {
@@ -321,6 +328,9 @@ bool search_joint(Search *s, const Samples *data, SearchResult *r) {
   *j = (Joint){.t = t, .s = s, .due = t->n_y / (int)count(s->y), .bound = INFINITY};
   size_t windows = data->n / (size_t)t->steps;
   if (windows < 16)
+    return false;
+  set_tried(j, windows);
+  if (!s->g->n_states && joint_steps(j) < LEAST_STEPS)
     return false;
   fill_rows(j, data, windows);
   cut_inputs(j, data, windows);
@@ -340,9 +350,6 @@ bool search_joint(Search *s, const Samples *data, SearchResult *r) {
     }
     j->scale = sqrt(fmax(sq, 1e-30));
   }
-  double rows = TRIAL / (t->n_term + 8.0 * t->n_instr);
-  j->n_tried = rows < LEAST_ROWS ? LEAST_ROWS : (size_t)rows;
-  j->n_tried = j->n_tried < j->n_fit ? j->n_tried : j->n_fit;
   *r = (SearchResult){.n_fit = j->n_fit, .n_held = j->n - j->n_fit, .classes = s->classes, .labels = s->label != NULL};
   search(j, r);
   return true;

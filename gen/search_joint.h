@@ -9,9 +9,9 @@
 
 typedef struct {
   Tape *t;
-  Search *s;    /* what decides, and the rows held back as measure() takes them; its rows are one for each step that counts */
-  double *rows; /* n x t->n_in */
-  double *want; /* n x t->n_y: of the float network */
+  Search *s;                /* what decides, and the rows held back as measure() takes them; its rows are one for each step that counts */
+  double *rows;             /* n x t->n_in */
+  double *want;             /* n x t->n_y: of the float network */
   size_t n_fit, n, n_tried; /* rows to fit; all; of those to fit, that moves are tried on */
   int due;                  /* steps that count */
   double scale;             /* of a regression: an output error of this size is 1 */

@@ -173,13 +173,15 @@ static void newton_step(Joint *j, double price) {
   int n = t->n_searched;
   double *h = mem_scratch((size_t)n * (size_t)n, 8), *v = mem_scratch((size_t)n * 7, 8), mean = 0;
   double *slope = v, *target = v + n, *step = v + 2 * n, *least = v + 3 * n, *most = v + 4 * n, *digit = v + 5 * n, *q = v + 6 * n;
+  /* the fewer rows there are for each weight, the less is believed of what they say about all of them together */
+  double ridge = 1e-3 + 0.3 * fmax(0, n / (double)j->n_tried - 0.1);
   curvature(j, h, slope);
   tape_cost(t, digit);
   for (int i = 0; i < n; i++)
     mean += h[i * n + i] / n;
   for (int i = 0; i < n; i++) {
     const TapeParam *p = &t->param[t->searched[i]];
-    h[i * n + i] += 1e-3 * h[i * n + i] + 1e-5 * mean + 1e-15;
+    h[i * n + i] += ridge * h[i * n + i] + 1e-2 * ridge * mean + 1e-15;
     target[i] = p->q * p->step, step[i] = p->step, least[i] = p->least, most[i] = p->most, digit[i] *= price;
   }
   rdo_solve(h, n, slope, target);
@@ -235,10 +237,21 @@ static bool changed(TapeGroup *g, Move m) {
 }
 
 bool joint_formats(Joint *j, double price) {
-  static const Move moves[] = {{.frac = -1},       {.places = -1},           {.frac = -1, .places = -1}, {.I = -1},
-                               {.low = 1},         {.low = -1},              {.places = 1, .low = 1},    {.places = -1, .low = -1},
-                               {.frac = -1, .I = 1}, {.frac = 1, .I = -1},   {.frac = 1},                {.places = 1},
-                               {.I = 1},           {.frac = 1, .places = 1}, {.frac = -2}};
+  static const Move moves[] = {{.frac = -1},
+                               {.places = -1},
+                               {.frac = -1, .places = -1},
+                               {.I = -1},
+                               {.low = 1},
+                               {.low = -1},
+                               {.places = 1, .low = 1},
+                               {.places = -1, .low = -1},
+                               {.frac = -1, .I = 1},
+                               {.frac = 1, .I = -1},
+                               {.frac = 1},
+                               {.places = 1},
+                               {.I = 1},
+                               {.frac = 1, .places = 1},
+                               {.frac = -2}};
   double best = joint_value(j, price, INFINITY), before = best;
   for (int i = 0; i < j->t->n_groups; i++) {
     TapeGroup *g = &j->t->group[i], kept = *g;
@@ -256,8 +269,15 @@ bool joint_formats(Joint *j, double price) {
 }
 
 bool joint_sets(Joint *j, double price, int steps) {
-  static const Move moves[] = {{.low = 1},  {.places = 1, .low = 1}, {.frac = -1, .places = -1}, {.frac = -1},
-                               {.places = -1}, {.low = -1}, {.places = -1, .low = -1}, {.frac = 1}, {.places = 1}};
+  static const Move moves[] = {{.low = 1},
+                               {.places = 1, .low = 1},
+                               {.frac = -1, .places = -1},
+                               {.frac = -1},
+                               {.places = -1},
+                               {.low = -1},
+                               {.places = -1, .low = -1},
+                               {.frac = 1},
+                               {.places = 1}};
   double best = joint_value(j, price, INFINITY), before = best;
   const Tape *t = j->t;
   for (int first = 0, end; first < t->n_groups; first = end) {

@@ -95,7 +95,8 @@ static void make_groups(Tape *t) {
     t->group_of[i] = t->n_groups;
     if (x->tie)
       by_tie[x->tie] = t->n_groups + 1;
-    bool port = !x->producer && !is_state(g, x), fixed = is_fixed(t, x) || (port && (x->fmt.W < 2 || config_for(t->config, x->name).has_result));
+    bool port = !x->producer && !is_state(g, x),
+         fixed = is_fixed(t, x) || (port && (x->fmt.W < 2 || config_for(t->config, x->name).has_result));
     for (int n = groups_by(g, x).n; n > 0; n--) {
       t->group = mem_grow(t->group, t->n_groups, &cap, sizeof *t->group);
       t->group[t->n_groups++] =
@@ -149,7 +150,8 @@ static void make_params(Tape *t) {
     t->param_of[i] = t->n_params;
     for (size_t e = 0; e < count(c); e++) {
       TapeParam p = {.of = c, .element = (int)e, .value = c->value[e], .step = ldexp(1, fmt.I - fmt.W), .bias = biases == uses};
-      p.searched = uses && !c->tie && !is_initial(g, c) && (weights == uses || biases == uses) && !(pruned(t->o) && weights && p.value == 0);
+      p.searched =
+          uses && !c->tie && !is_initial(g, c) && (weights == uses || biases == uses) && !(pruned(t->o) && weights && p.value == 0);
       p.least = (double)format_min(fmt), p.most = (double)format_max(fmt);
       p.q = to_format(p.value, fmt) / p.step;
       if (p.searched && p.bias) /* a constant's width costs next to nothing */
@@ -377,22 +379,24 @@ static void build_any(Build *b, const Node *n) {
     }
 }
 
-static bool constants_but_first(const Node *n) {
+static bool constants_but_first(const Node *n) { /* the first may be one: a state from the start */
   for (int k = 1; k < n->n_in; k++)
     if (n->in[k] && !n->in[k]->value)
       return false;
-  return n->in[0] && !n->in[0]->value;
+  return true;
 }
 
 static void build_node(Build *b, const Node *n) {
   OpKind kind = op_info[n->op].kind;
-  if (kind == KIND_MOVE && n->op != OP_MaxPool && n->op != OP_GlobalMaxPool && n->op != OP_Pad)
+  if (kind == KIND_MOVE && (n->op == OP_Concat || constants_but_first(n)) && n->op != OP_MaxPool && n->op != OP_GlobalMaxPool &&
+      n->op != OP_Pad)
     build_move(b, n);
   else if (weighty(n))
     build_dense(b, n);
   else if (n->op == OP_Add || n->op == OP_Sub || n->op == OP_Sum || n->op == OP_Neg || n->op == OP_Mul)
     build_linear(b, n);
-  else if ((kind == KIND_TABLE || kind == KIND_PWL) && constants_but_first(n) && count(n->in[0]) == count(n->out[0]) && n->n_out == 1)
+  else if ((kind == KIND_TABLE || kind == KIND_PWL) && !n->in[0]->value && constants_but_first(n) && count(n->in[0]) == count(n->out[0]) &&
+           n->n_out == 1)
     build_function(b, n);
   else
     build_any(b, n);
@@ -433,7 +437,8 @@ static void build_steps(Build *b, const Tensor *y) {
 
 Tape *tape_new(const Graph *g, const Options *o, const Config *config, const Tensor *y) {
   Tape *t = mem_alloc(sizeof *t);
-  *t = (Tape){.g = g, .o = o, .config = config, .steps = g->n_states && g->steps > 1 ? g->steps : 1, .half = o->round == ROUND_TRN ? 0 : 0.5};
+  *t = (Tape){
+      .g = g, .o = o, .config = config, .steps = g->n_states && g->steps > 1 ? g->steps : 1, .half = o->round == ROUND_TRN ? 0 : 0.5};
   t->group_of = mem_array((size_t)g->n_tensors + 1, sizeof(int));
   t->param_of = mem_array((size_t)g->n_tensors + 1, sizeof(int));
   t->n_slots = 1;

@@ -35,21 +35,21 @@ typedef struct {
 } TapeInstr;
 
 typedef struct {
-  Format fmt; /* W = 0: always 0 */
+  Format fmt;       /* W = 0: always 0 */
   TableShape shape; /* of the table that makes it */
-  int table;  /* function of that table; -1: none */
-  bool input; /* lowest bits are cut off those of the port */
+  int table;        /* function of that table; -1: none */
+  bool input;       /* lowest bits are cut off those of the port */
   Format port;
   bool fixed;
-  int set; /* the first group of the same tensor */
+  int set;       /* the first group of the same tensor */
   double lo, hi; /* of the float network */
 } TapeGroup;
 
 typedef struct {
   const Tensor *of;
   int element;
-  double value;         /* of the float network */
-  double q;             /* in steps */
+  double value; /* of the float network */
+  double q;     /* in steps */
   double step, least, most;
   bool searched, bias;
 } TapeParam;
@@ -101,7 +101,8 @@ typedef struct {
 
 /* NULL where the network has something that this cannot do: nothing is reported then. y: what decides, in the graph. */
 Tape *tape_new(const Graph *g, const Options *o, const Config *config, const Tensor *y);
-/* Runs rows [0, n), n <= TAPE_BLOCK, of t->n_in values each; results stay in t->value (slot * TAPE_BLOCK + row); rows behind mean nothing. */
+/* Runs rows [0, n), n <= TAPE_BLOCK, of t->n_in values each; results stay in t->value (slot * TAPE_BLOCK + row); rows behind mean nothing.
+ */
 void tape_run(Tape *t, const double *rows, int n, bool quantized);
 /* After a quantized run: the derivative of the sum over c of weight[c][row] * (output c) by every searched parameter, row by row into
  * jacobian[row * n_searched]. */

@@ -67,7 +67,8 @@ static double words_of(TapeWords *w, const TableJob *j) {
 const TapeWords *tape_words(Tape *t, const TapeGroup *g) {
   for (int i = t->n_words - 1; i >= 0; i--) {
     TapeWords *w = t->words[i];
-    if (w->table == g->table && w->shape.places == g->shape.places && w->shape.low == g->shape.low && w->fmt.W == g->fmt.W && w->fmt.I == g->fmt.I)
+    if (w->table == g->table && w->shape.places == g->shape.places && w->shape.low == g->shape.low && w->fmt.W == g->fmt.W &&
+        w->fmt.I == g->fmt.I)
       return w;
   }
   t->words = mem_grow(t->words, t->n_words, &t->cap_words, sizeof *t->words);

@@ -89,7 +89,8 @@ static void run_function(Tape *t, const TapeInstr *i, bool quantized) {
     memset(y, 0, TAPE_BLOCK * 8);
     return;
   }
-  double a[TAPE_BLOCK], up = ldexp(1, g->shape.places), half = g->shape.low ? 0 : t->half, from = (double)words->from, to = (double)words->to;
+  double a[TAPE_BLOCK], up = ldexp(1, g->shape.places), half = g->shape.low ? 0 : t->half, from = (double)words->from,
+                        to = (double)words->to;
   for (int r = 0; r < TAPE_BLOCK; r++) {
     double q = x[r] * up + half;
     q = q < from ? from : q;

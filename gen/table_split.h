@@ -10,7 +10,8 @@
 
 enum { TABLE_REACH = 16, TABLE_GUARD = 1, TABLE_MOST_PLACES = 10, TABLE_MOST_LOW = 7, TABLE_PARTS = 3, TABLE_LUT_INPUTS = 6 };
 
-/* Words in steps of 2^-frac of a function, limited to [lo, hi]; f[i] is its value at i * 2^-(places + 1), |i| <= TABLE_REACH << (places + 1). */
+/* Words in steps of 2^-frac of a function, limited to [lo, hi]; f[i] is its value at i * 2^-(places + 1), |i| <= TABLE_REACH << (places +
+ * 1). */
 typedef struct {
   const double *f;
   int places, frac;
@@ -24,9 +25,9 @@ int64_t table_rounded(const TableJob *j, int64_t q);
 /* The addresses between which it is not flat, one flat one at each end. */
 void table_flat(const TableJob *j, int64_t *from, int64_t *to);
 
-/* ---- folded: the argument x lies in step q, q = floor(x * 2^places), and m = q or -1 - q, whichever is not negative, at most `to`. The word
- * is centre +- u, u = (base[m >> low] + sum of part[i][...]) >> TABLE_GUARD, where part i is addressed by `region` highest bits of m and
- * `bits` below them from `shift` on: what these bits add is nearly the same all over a region ---- */
+/* ---- folded: the argument x lies in step q, q = floor(x * 2^places), and m = q or -1 - q, whichever is not negative, at most `to`. The
+ * word is centre +- u, u = (base[m >> low] + sum of part[i][...]) >> TABLE_GUARD, where part i is addressed by `region` highest bits of m
+ * and `bits` below them from `shift` on: what these bits add is nearly the same all over a region ---- */
 
 typedef struct {
   int region, bits, shift;
