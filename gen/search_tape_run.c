@@ -115,8 +115,8 @@ static void run_any(const Tape *t, const TapeInstr *i, int n, bool quantized) {
     double *free_room = room;
     for (int k = 0; k < node->n_in; k++) {
       in[k] = node->in[k] ? node->in[k]->value ? node->in[k]->value : free_room : NULL;
-      for (size_t e = 0; node->in[k] && !node->in[k]->value && e < count(node->in[k]); e++)
-        *free_room++ = at(t, slot++->slot)[r];
+      for (size_t e = 0; node->in[k] && !node->in[k]->value && e < count(node->in[k]); e++, slot++)
+        *free_room++ = at(t, slot->slot)[r];
     }
     for (int k = 0; k < node->n_out; k++) {
       out[k] = node->out[k] ? free_room : NULL;
@@ -124,8 +124,8 @@ static void run_any(const Tape *t, const TapeInstr *i, int n, bool quantized) {
     }
     op_info[node->op].eval(node, in, out);
     for (int k = 0; k < node->n_out; k++)
-      for (size_t e = 0; node->out[k] && e < count(node->out[k]); e++)
-        at(t, slot++->slot)[r] = out[k][e];
+      for (size_t e = 0; node->out[k] && e < count(node->out[k]); e++, slot++)
+        at(t, slot->slot)[r] = out[k][e];
   }
   const TapeTerm *slot = t->term + i->first + i->n;
   for (int k = 0; k < node->n_out; k++)
