@@ -4,14 +4,11 @@
 # of the C model and the VHDL; the same every time. search_recurrent.sh fast | full
 . "$(dirname "$0")/../lib.sh"
 
-# the LUTs of a report, and the RMS of its `ref` on data in a folder, as lar_resolution.py has it
 luts() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["totals"]["luts"])' "$1/report.json"; }
-data() { echo "--data=models/data/$1_x.npy" "--labels=models/data/$1_y.npy"; }
 
-# shellcheck disable=SC2046
 smaller() { # NAME FORM PERCENT UNIFORM: at most PERCENT of the LUTs of that uniform width; within 1 % of float on 20,000 fresh pulses
   local name=$1 args before after
-  args=("models/recurrent/$name.onnx" $(data "$name") "--recurrent=$2" -q --plots=none)
+  args=("models/recurrent/$name.onnx" "--data=models/data/${name}_x.npy" "--labels=models/data/${name}_y.npy" "--recurrent=$2" -q --plots=none)
   "$NNGEN" "${args[@]}" "--q=$4,auto" --target=c -o "$WORK/uniform" && "$NNGEN" "${args[@]}" --q=12,auto --target-loss=1% -o "$WORK/$name" || return 1
   before=$(luts "$WORK/uniform") after=$(luts "$WORK/$name")
   echo "$name: $before -> $after LUT"
