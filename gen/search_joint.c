@@ -256,11 +256,11 @@ static bool descend(Joint *j, SearchResult *r, Kept *k, const JointState *rung, 
 }
 
 /* Everything, from the best on: prices go up, and a bound holds the error where the rows held back still pass. */
-static void polish(Joint *j, SearchResult *r, Kept *k) {
-  double price = 1.5 * r->point[k->best].price;
+static void polish(Joint *j, SearchResult *r, Kept *k, double limit) {
+  double price = fmax(1.5 * r->point[k->best].price, 0.5 * limit / r->point[k->best].adder_bits);
   int steps = joint_steps(j);
   joint_load(j, &k->at[k->best]);
-  j->bound = 0.95 * joint_error(j, j->n_tried, INFINITY);
+  j->bound = r->point[k->best].price > 0 ? 0.95 * joint_error(j, j->n_tried, INFINITY) : 0.8 * limit;
   for (int i = 0; i < FINE && j->work < WORK; i++, price *= 1.05) {
     if (steps > 2)
       joint_sets(j, price, steps / 2);
@@ -303,7 +303,7 @@ static void search(Joint *j, SearchResult *r) {
     free(rung[i].q), free(rung[i].group);
   if (k.best < 0)
     return;
-  polish(j, r, &k);
+  polish(j, r, &k, limit);
   r->best = smallest(j, r, &k) + 1;
   joint_load(j, &k.at[r->best - 1]);
   tape_write(j->t);
@@ -330,7 +330,8 @@ bool search_joint(Search *s, const Samples *data, SearchResult *r) {
   if (windows < 16)
     return false;
   set_tried(j, windows);
-  if (!s->g->n_states && joint_steps(j) < LEAST_STEPS)
+  bool few = windows / 2 * (1 + MIX_UPS) < 4 * (size_t)t->n_searched; /* then layer by layer, where that can be done */
+  if (!s->g->n_states && (few || joint_steps(j) < LEAST_STEPS))
     return false;
   fill_rows(j, data, windows);
   cut_inputs(j, data, windows);
