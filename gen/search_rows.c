@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PROBES = 48, SIGNS = 4, MIX_UPS = 3 };
+enum { PROBES = 48, SIGNS = 4, MIX_UPS = 3, MAX_MIX_UPS = 20 };
 
 double to_format(double x, Format f) {
   if (f.W == 0)
@@ -302,11 +302,12 @@ static double likeliest_temperature(const Search *s) {
   return best;
 }
 
-void rows_make(Search *s, const Samples *data, size_t own, size_t held) {
+void rows_make(Search *s, const Samples *data, size_t own, size_t fit, size_t held) {
   find_decision(s);
   if (own < 8 || !s->y)
     return;
-  s->n_own = own, s->n_fit = (1 + MIX_UPS) * own, s->n = s->n_fit + held;
+  size_t mix_ups = fit / own < 1 + MIX_UPS ? MIX_UPS : fit / own - 1;
+  s->n_own = own, s->n_fit = (1 + (mix_ups < MAX_MIX_UPS ? mix_ups : MAX_MIX_UPS)) * own, s->n = s->n_fit + held;
   s->f = rows_of(s->g, s->n), s->q = rows_of(s->g, s->n);
   fill_rows(s, data);
   for (int k = 0; k < s->g->n_nodes; k++)
