@@ -149,9 +149,9 @@ static int near(Search *s, SearchResult *r, int i, double started) {
       break;
     tell(s, started, "adders", k + BELOW + 1, BELOW + ABOVE + 1);
     int j = try_point(s, r, W, exp2(centre + NEAR_STEP * k));
+    r->point[j].true_bits = true_bits(s); /* of those that do not pass too: the report shows what more loss would buy */
     if (!r->point[j].pass)
       continue;
-    r->point[j].true_bits = true_bits(s);
     if (best < 0 || r->point[j].true_bits < r->point[best].true_bits)
       best = j;
   }
