@@ -5,6 +5,7 @@
  */
 #include "search_in.h"
 #include "rdo.h"
+#include "window.h"
 #include <math.h>
 #include <stdlib.h>
 

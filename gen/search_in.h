@@ -43,19 +43,6 @@ static inline size_t count(const Tensor *t) {
   return (size_t)tensor_count(t);
 }
 
-/* A step through rows of `each` values that comes past all places of a row, at least `least`. */
-static inline size_t stride_through(size_t each, size_t least) {
-  for (size_t stride = least;; stride++) {
-    size_t a = stride, b = each;
-    while (b) {
-      size_t rest = a % b;
-      a = b, b = rest;
-    }
-    if (a == 1)
-      return stride;
-  }
-}
-
 /* ---- search_rows.c ---- */
 
 double to_format(double x, Format f);
