@@ -7,7 +7,7 @@ so each image is held back once. Written beside the bench: folds/NAMEi.onnx, and
 import numpy as np
 from sklearn.datasets import load_digits
 
-from common import MODELS, SEED, export_torch, fit, torch_setup
+from common import MODELS, SEED, export_torch, fit, shifted, torch_setup
 
 torch = torch_setup()
 nn = torch.nn
@@ -22,13 +22,6 @@ def lenet():
     return nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
                          nn.Conv2d(6, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
                          nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-
-
-def shifted(x, y):
-    """Images and the same moved by one pixel each way; what enters is 0."""
-    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    moves = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
-    return np.concatenate([padded[:, :, i:i + 8, j:j + 8] for i, j in moves]), np.tile(y, len(moves))
 
 
 pixels, y = load_digits(return_X_y=True)
