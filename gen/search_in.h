@@ -50,8 +50,9 @@ double to_format(double x, Format f);
 void run_node(const Node *node, double **value, size_t n, bool quantized);
 /* Rounds the rows of t to its format, or formats. */
 void round_rows(const Tensor *t, double *value, size_t n);
-/* Sets y, label, temperature, the rows of f, and of all tensors' float values. */
-void rows_make(Search *s, const Samples *data, size_t own, size_t held);
+/* Sets y, label, temperature, the rows of f, and of all tensors' float values. fit: how many rows to fit there should be, mix-ups of few
+ * samples of one's own if need be. */
+void rows_make(Search *s, const Samples *data, size_t own, size_t fit, size_t held);
 /* Sets gain and weight of all layers' results and of what lies between them. */
 void find_gains(Search *s);
 void measure(const Search *s, Point *p);

@@ -82,7 +82,7 @@ static Format stored(const Tensor *t, int64_t row) {
 
 /* Which of the products of one sample each are taken: all, or as many as make MAX_ROWS. */
 static size_t stride_of(const Search *s, const Matrix *m) {
-  return m->positions > 1 ? s->n_fit * m->positions / MAX_ROWS + 1 : 1;
+  return m->positions > 1 ? stride_through(m->positions, s->n_fit * m->positions / MAX_ROWS + 1) : 1;
 }
 
 static size_t rows_fitted(const Search *s, const Matrix *m) {

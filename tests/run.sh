@@ -21,6 +21,7 @@ kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
 lar-fast|60|tests/e2e/lar.sh fast
+stream-models|90|tests/e2e/stream_models.sh
 recurrent-fast|60|tests/e2e/recurrent.sh fast
 onnx-nodes|90|tests/e2e/onnx_nodes.sh
 quantised-fast|90|tests/e2e/quantised.sh fast
@@ -51,6 +52,7 @@ fuzz-2|900|tests/fuzz/run.sh 3001 500 20 4 10
 kernels|600|tests/fuzz/kernels.sh 1001 150 30 4 15
 exported|900|tests/e2e/exported.sh all
 lar|300|tests/e2e/lar.sh all
+stream-models|90|tests/e2e/stream_models.sh
 onnx-nodes|300|tests/e2e/onnx_nodes.sh
 quantised|900|tests/e2e/quantised.sh full
 kept|600|tests/fuzz/run.sh kept
