@@ -28,13 +28,13 @@ static void beats(Buf *b, const AxisPort *a, size_t frames, size_t all, const in
   }
 }
 
-/* As many as are simulated in seconds, 3 at least, and such that the second half is an even number of intervals. */
+/* As many as are simulated in seconds, 5 at least, and such that the second half is an even number of intervals. */
 size_t stream_default_frames(const StreamDesign *d) {
   double work = 0; /* of a cycle, in values of kernels */
   for (int i = 0; i < d->s->n_units; i++)
     work += d->s->unit[i]->k->n + 100;
   size_t n = (size_t)(WORK / (work * (double)(d->s->interval > 1 ? d->s->interval : 1)));
-  n = n < 5 ? 3 : n > 257 ? 257 : n / 4 * 4 + 1;
+  n = n < 5 ? 5 : n > 257 ? 257 : n / 4 * 4 + 1;
   return n < d->vec->n ? n : d->vec->n;
 }
 

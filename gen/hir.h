@@ -301,6 +301,8 @@ typedef struct {
   int dsps, brams;
 } HirCells;
 HirCells *hir_cells(const Kernel *k);
+/* Of one table with words of that many bits. */
+double hir_table_luts(const HirTable *t, int width);
 /* Carry-chain bits of one value (0 when it is no adder). */
 int hir_adder_bits(const Kernel *k, const HirValue *v);
 

@@ -56,9 +56,9 @@ static int by_number(const void *a, const void *b) {
 
 /* Each bit of the words is a function of the address; cut into functions of the 6 lowest address bits, constants and repetitions left out.
  */
-static double table_luts(const HirTable *t, int width) {
+double hir_table_luts(const HirTable *t, int width) {
   int chunks = (t->entries + CHUNK - 1) / CHUNK, n = 0, different = 0;
-  uint64_t *f = mem_array((size_t)chunks * (size_t)width + 1, sizeof *f);
+  uint64_t *f = mem_scratch((size_t)chunks * (size_t)width + 1, sizeof *f);
   for (int c = 0; c < chunks; c++)
     for (int bit = 0; bit < width; bit++) {
       uint64_t x = 0;
@@ -70,6 +70,7 @@ static double table_luts(const HirTable *t, int width) {
   qsort(f, (size_t)n, sizeof *f, by_number);
   for (int i = 0; i < n; i++)
     different += i == 0 || f[i] != f[i - 1];
+  free(f);
   return chunks > 1 ? LUT_TABLE * different : different;
 }
 
@@ -132,7 +133,7 @@ HirCells *hir_cells(const Kernel *k) {
     case HIR_LUT:
       c->brams = first[i] > v->stage ? table_brams(&k->table[v->imm], w) : 0;
       if (!c->brams && table[v->imm] <= 0)
-        table[v->imm] = table_luts(&k->table[v->imm], w);
+        table[v->imm] = hir_table_luts(&k->table[v->imm], w);
       c->luts = c->brams ? 0 : table[v->imm];
       break;
     case HIR_MUL:

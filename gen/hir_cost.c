@@ -26,6 +26,8 @@ int hir_adder_bits(const Kernel *k, const HirValue *v) {
   if (v->op != HIR_ADD && v->op != HIR_SUB)
     return 0;
   int a = trailing_zeros(k, v->arg[0]) + (v->imm < 0 ? -v->imm : 0), b = trailing_zeros(k, v->arg[1]) + (v->imm > 0 ? v->imm : 0);
+  if (v->op == HIR_ADD && v->imm > 0 && !hir_signed(&k->v[v->arg[0]]) && hir_width(&k->v[v->arg[0]]) <= v->imm)
+    return 0; /* side by side */
   /* below the lowest bit of b, a passes through; below that of a, b does in an addition only */
   int pass = v->op == HIR_ADD && a > b ? a : b;
   int bits = hir_width(v) - pass;

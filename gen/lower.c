@@ -243,10 +243,17 @@ static void lower_states(Lower *l) {
     Num *num = lower_out(l, t);
     for (int j = 0; j < s->n; j++) {
       bool fits = true;
-      s->init[j] = quant_const(init->value[j], t->fmt, l->round, l->overflow, &fits);
+      Format f = t->each ? t->each[j] : t->fmt; /* narrower ones lie in the places of the widest */
+      int below = (t->fmt.W - t->fmt.I) - (f.W - f.I);
+      if (f.W == 0) {
+        num[j] = (Num){hir_const(k, 0), 0};
+        continue;
+      }
+      s->init[j] = quant_const(init->value[j], f, l->round, l->overflow, &fits) * ((int64_t)1 << below);
       if (!fits)
         diag_warn(NULL, "initial state '%s'[%d] is %g, which %s does not hold", diag_text(t->name), j, init->value[j], format_text(t->fmt));
-      num[j] = (Num){hir_in(k, k->n_in + s->first + j, format_min(t->fmt), format_max(t->fmt)), t->fmt.W - t->fmt.I};
+      int in = hir_in(k, k->n_in + s->first + j, (i128)format_min(f) * ((i128)1 << below), (i128)format_max(f) * ((i128)1 << below));
+      num[j] = (Num){hir_shr(k, in, below), f.W - f.I};
     }
   }
 }

@@ -56,9 +56,10 @@ static bool wants_streams(const Graph *g, const Options *o) {
 }
 
 static void refuse_what_is_missing(const Options *o) {
-  if (o->target_loss >= 0 && (strcmp(o->recurrent, "unrolled") || o->n_states))
+  if (o->target_loss >= 0 && (!strcmp(o->recurrent, "stateful") || o->n_states))
     diag_error(EXIT_UNSUPPORTED, NULL,
-               "--target-loss of a network with a state is not supported in this version; it searches with --recurrent=unrolled");
+               "--target-loss of a state that is kept for ever is not supported in this version; it searches with --recurrent=unrolled and "
+               "iterative");
   if (o->target_loss >= 0 && o->proved)
     diag_error(EXIT_UNSUPPORTED, NULL, "--target-loss chooses formats by the data; with --q=W,proved it is not supported in this version");
   if (o->compensated && (strcmp(o->recurrent, "unrolled") || o->n_states))
@@ -76,6 +77,7 @@ static void refuse_in_streams(const Options *o) {
                     : o->channels > 1                  ? "--channels"
                     : strcmp(o->recurrent, "unrolled") ? "--recurrent other than unrolled"
                     : o->n_states                      ? "--state"
+                    : o->target & TARGET_HLS           ? "HLS C++"
                                                        : NULL;
   if (why)
     diag_error(EXIT_UNSUPPORTED, NULL,

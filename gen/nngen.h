@@ -125,22 +125,28 @@ typedef struct {
   bool is_signed;
 } Format;
 
+/* Places of a table's address, and how many of its bits have a table of their own (table_split.h). */
+typedef struct {
+  int places, low;
+} TableShape;
+
 struct Tensor {
   const char *name; /* ONNX value name, as in the file (print through diag_text) */
   int id;           /* index in Graph.tensors */
   DataType dtype;
   int rank; /* -1: not inferred yet */
   int64_t dim[MAX_RANK];
-  double *value;    /* constant elements; NULL: computed at run time */
-  double *original; /* constant elements as the model has them, where value was changed since (pass_prune.c); NULL: value */
-  double *rounded;  /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
-  Node *producer;   /* NULL: graph input or constant */
-  Format fmt;       /* what the tensor is stored in; set by quant.c */
-  FormatFrom from;  /* of graph inputs and results with a format */
-  Format *each;     /* by element, narrower than fmt or W = 0: always 0 (search_format.c); NULL: fmt for all */
-  bool exact;       /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
-  int tie;          /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
-  bool whole;       /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */
+  double *value;     /* constant elements; NULL: computed at run time */
+  double *original;  /* constant elements as the model has them, where value was changed since (pass_prune.c); NULL: value */
+  double *rounded;   /* what is stored instead of them, multiples of fmt's step (search.c); NULL: value, rounded */
+  Node *producer;    /* NULL: graph input or constant */
+  Format fmt;        /* what the tensor is stored in; set by quant.c */
+  FormatFrom from;   /* of graph inputs and results with a format */
+  Format *each;      /* by element, narrower than fmt or W = 0: always 0 (search_format.c); NULL: fmt for all */
+  TableShape *table; /* by element of a table's result (search_tape.c); NULL: lower_table.c chooses */
+  bool exact;        /* set by quant.c: kept at full accumulator precision (no format), because its consumer drops the bits */
+  int tie;           /* tensors of equal number share one format: the same value at each step of a recurrent layer; 0: none */
+  bool whole;        /* set by pass_chains: computed from codes alone, by exact sums and products; needs no format */
   double scale; /* set by quant.c, of a quantised graph input or output: the integer v stands for (v - zero) * scale; 0: fmt alone counts */
   int64_t zero;
 };

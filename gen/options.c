@@ -212,7 +212,7 @@ static void set_diagnostics(Parse *p, const char *a) {
   diag_set_json(p->o.json = choice(p, a, "text|json") == 1);
 }
 static void set_dump(Parse *p, const char *a) {
-  choice(p, a, "read|upgrade|infer|roll|quantized|fuse|fold|dead|unroll|prune|lower|expand|pipeline");
+  choice(p, a, "read|upgrade|infer|roll|quantized|fuse|fold|dead|unroll|prune|lower|stream|expand|pipeline");
   p->o.dump = a;
 }
 static void set_verbose(Parse *p, const char *a) {

@@ -39,21 +39,38 @@ void pass_prune(Graph *g, double t) {
     }
 }
 
-/* Stored weights of a Gemm as w[input][output]. */
+/* Stored weights of a dense layer as w[input][output]. */
 static double *weight(const Node *n, int64_t in, int64_t out) {
   Tensor *w = n->in[1];
   return &w->value[attr_int(n, "transB", 0) ? out * w->dim[1] + in : in * w->dim[1] + out];
 }
 
-/* The Gemm that alone reads t, perhaps through element-wise activations without parameters of their own. */
-static Node *next_dense(const Graph *g, const Tensor *t) {
+static bool is_dense(const Node *n) {
+  return (n->op == OP_Gemm && n->in[1]->value && !attr_int(n, "transA", 0)) ||
+         (n->op == OP_MatMul && n->in[1]->value && !n->in[0]->value && n->in[1]->rank == 2);
+}
+
+/* Of a dense layer whose neurons are one row; of MatMul the constant that alone is added to it. */
+static Tensor *bias_of(const Graph *g, const Node *n) {
+  const Tensor *y = n->out[0];
+  Tensor *b = n->op == OP_Gemm && n->n_in > 2 ? n->in[2] : NULL;
+  Node *reader = NULL;
+  if (n->op == OP_MatMul && graph_uses(g, y, &reader) == 1 && reader && reader->op == OP_Add)
+    b = reader->in[0]->value ? reader->in[0] : reader->in[1];
+  return y->rank == 2 && y->dim[0] == 1 && b && b->value && tensor_count(b) == y->dim[1] && graph_uses(g, b, NULL) == 1 ? b : NULL;
+}
+
+/* The dense layer that alone reads t, perhaps through the bias and element-wise activations without parameters of their own. */
+static Node *next_dense(const Graph *g, const Tensor *t, const Tensor *bias) {
   for (;;) {
     Node *n;
     if (graph_uses(g, t, &n) != 1 || !n)
       return NULL;
-    if (n->op == OP_Gemm && n->in[0] == t && n->in[1]->value && !attr_int(n, "transA", 0))
+    if (is_dense(n) && n->in[0] == t)
       return n;
-    if ((op_info[n->op].kind != KIND_TABLE && n->op != OP_Relu && n->op != OP_LeakyRelu && n->op != OP_HardSigmoid) || n->n_out != 1)
+    const bool adds = n->op == OP_Add && (n->in[0] == bias || n->in[1] == bias);
+    if ((op_info[n->op].kind != KIND_TABLE && n->op != OP_Relu && n->op != OP_LeakyRelu && n->op != OP_HardSigmoid && !adds) ||
+        n->n_out != 1)
       return NULL;
     t = n->out[0];
   }
@@ -63,31 +80,32 @@ static Node *next_dense(const Graph *g, const Tensor *t) {
  * adds its two columns. The second one's outgoing weights become 0, so that the adder graph drops it. */
 void pass_merge(Graph *g, double t) {
   for (int i = 0; i < g->n_nodes; i++) {
-    Node *n = g->node[i],
-         *next = n->op == OP_Gemm && n->in[1]->value && n->out[0]->rank == 2 && n->out[0]->dim[0] == 1 ? next_dense(g, n->out[0]) : NULL;
-    if (!next || !n->in[2] || !n->in[2]->value || tensor_count(n->in[2]) != n->out[0]->dim[1])
+    Node *n = g->node[i];
+    Tensor *b = is_dense(n) ? bias_of(g, n) : NULL;
+    Node *next = b ? next_dense(g, n->out[0], b) : NULL;
+    if (!next)
       continue;
-    int64_t outs = n->out[0]->dim[1], ins = tensor_count(n->in[1]) / outs, after = next->out[0]->dim[1], merged = 0;
-    double *bias = n->in[2]->value;
-    keep_original(n->in[1]), keep_original(n->in[2]), keep_original(next->in[1]);
+    int64_t outs = n->out[0]->dim[1], ins = tensor_count(n->in[1]) / outs, after = next->out[0]->dim[next->out[0]->rank - 1], merged = 0;
+    double *bias = b->value;
+    keep_original(n->in[1]), keep_original(b), keep_original(next->in[1]);
     bool *gone = mem_array((size_t)outs + 1, sizeof *gone);
     for (int64_t a = 0; a < outs; a++)
-      for (int64_t b = a + 1; b < outs && !gone[a]; b++) {
-        double diff = (bias[a] - bias[b]) * (bias[a] - bias[b]), na = bias[a] * bias[a], nb = bias[b] * bias[b];
+      for (int64_t c = a + 1; c < outs && !gone[a]; c++) {
+        double diff = (bias[a] - bias[c]) * (bias[a] - bias[c]), na = bias[a] * bias[a], nc = bias[c] * bias[c];
         for (int64_t e = 0; e < ins; e++) {
-          double wa = *weight(n, e, a), wb = *weight(n, e, b);
-          diff += (wa - wb) * (wa - wb), na += wa * wa, nb += wb * wb;
+          double wa = *weight(n, e, a), wc = *weight(n, e, c);
+          diff += (wa - wc) * (wa - wc), na += wa * wa, nc += wc * wc;
         }
-        if (gone[b] || sqrt(diff) >= t * sqrt(fmax(na, nb)))
+        if (gone[c] || sqrt(diff) >= t * sqrt(fmax(na, nc)))
           continue;
         for (int64_t e = 0; e < ins; e++)
-          *weight(n, e, a) = (*weight(n, e, a) + *weight(n, e, b)) / 2;
-        bias[a] = (bias[a] + bias[b]) / 2;
+          *weight(n, e, a) = (*weight(n, e, a) + *weight(n, e, c)) / 2;
+        bias[a] = (bias[a] + bias[c]) / 2;
         for (int64_t e = 0; e < after; e++) {
-          *weight(next, a, e) += *weight(next, b, e);
-          *weight(next, b, e) = 0;
+          *weight(next, a, e) += *weight(next, c, e);
+          *weight(next, c, e) = 0;
         }
-        gone[b] = true, merged++;
+        gone[c] = true, merged++;
       }
     n->merged = (int)merged;
     diag_note(n, "merged %lld of %lld neurons", (long long)merged, (long long)outs);

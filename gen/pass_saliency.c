@@ -3,11 +3,13 @@
  * pass_saliency.c - --prune=P%, --prune=rows:P% and --prune=N:M: the weights that matter least on the samples become 0. Requires: a folded
  * graph.
  *
- * Dense layers: the optimal brain surgeon. H = E[x x'] of a layer's inputs, with a constant input for the bias. Dropping weight p of a
- * neuron costs w_p^2 / (H^-1)_pp when all others (and the bias) make up for it by -w_p / (H^-1)_pp (H^-1)_p; then p leaves H. Convolutions,
- * and layers too large for that: the diagonal alone, w^2 E[x^2], and nothing is made up for.
+ * The optimal brain surgeon. H = E[x x'] of a layer's inputs, with a constant input for the bias. Dropping weight p of a
+ * neuron costs w_p^2 / (H^-1)_pp when all others (and the bias) make up for it by -w_p / (H^-1)_pp (H^-1)_p; then p leaves H. Of a
+ * convolution a position is a sample. Grouped convolutions, and layers too large for that: the diagonal alone, w^2 E[x^2], and nothing is
+ * made up for.
  */
 #include "passes.h"
+#include "window.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -23,6 +25,7 @@ typedef struct {
   int64_t n;                       /* order of h: inputs and the bias */
   double *h, *square;              /* n * n, or by channel; both NULL: unknown, ranked by size alone */
   size_t rows;
+  size_t positions, step, next; /* of a convolution with h: positions in a sample, every how manyth is taken, how far the next is */
 } Layer;
 
 /* What one sum reads: what was chosen may go. keep: of each `of` consecutive inputs; of = 0: no groups. */
@@ -33,11 +36,22 @@ typedef struct {
 } Rule;
 
 static Tensor *bias_of(const Graph *g, const Node *n, int64_t neurons) {
-  Tensor *b = n->op == OP_Gemm && n->n_in > 2 ? n->in[2] : NULL;
+  Tensor *b = (n->op == OP_Gemm || n->op == OP_Conv) && n->n_in > 2 ? n->in[2] : NULL;
   Node *reader = NULL;
   if (n->op == OP_MatMul && graph_uses(g, n->out[0], &reader) == 1 && reader && reader->op == OP_Add)
     b = reader->in[0]->value ? reader->in[0] : reader->in[1];
   return b && b->value && tensor_count(b) == neurons && graph_uses(g, b, NULL) == 1 ? b : NULL;
+}
+
+/* Unless the layer is too large. */
+static bool with_hessian(const Graph *g, const Node *n, Layer *l) {
+  Tensor *bias = bias_of(g, n, l->neurons);
+  l->n = l->inputs + (bias != NULL);
+  if (2.0 * (double)l->neurons * pow((double)l->n, 3) > MAX_WORK)
+    return false;
+  l->bias = bias;
+  l->h = mem_array((size_t)(l->n * l->n), sizeof *l->h);
+  return true;
 }
 
 static bool layer_of(const Graph *g, const Node *n, Layer *l) {
@@ -52,18 +66,16 @@ static bool layer_of(const Graph *g, const Node *n, Layer *l) {
     l->neuron_step = transposed ? l->inputs : 1, l->input_step = transposed ? 1 : l->neurons;
     if (n->op == OP_Gemm && (attr_int(n, "transA", 0) || attr_float(n, "alpha", 1) != 1 || attr_float(n, "beta", 1) != 1))
       return true;
-    l->bias = bias_of(g, n, l->neurons);
-    l->n = l->inputs + (l->bias != NULL);
-    if (2.0 * (double)l->neurons * pow((double)l->n, 3) <= MAX_WORK)
-      l->h = mem_array((size_t)(l->n * l->n), sizeof *l->h);
-    else
-      l->bias = NULL;
+    with_hessian(g, n, l);
   } else if (n->op == OP_Conv) {
     l->neurons = w->dim[0], l->inputs = tensor_count(w) / w->dim[0];
     l->neuron_step = l->inputs, l->input_step = 1;
     l->inputs_each = l->inputs / w->dim[1];
-    if (attr_int(n, "group", 1) != 1)
-      return true;
+    if (attr_int(n, "group", 1) == 1 && with_hessian(g, n, l)) {
+      double work = (double)MAX_SAMPLES * (double)l->n * (double)l->n / 2; /* of one position */
+      l->positions = (size_t)(tensor_count(n->out[0]) / l->neurons);
+      l->step = stride_through(l->positions, (size_t)(work * (double)l->positions / MAX_WORK) + 1);
+    }
   } else {
     return false;
   }
@@ -72,15 +84,41 @@ static bool layer_of(const Graph *g, const Node *n, Layer *l) {
   return true;
 }
 
+static void add_row(Layer *l, const double *x) {
+  for (int64_t i = 0; i < l->n; i++)
+    for (int64_t j = 0; j <= i; j++)
+      l->h[i * l->n + j] += (i < l->inputs ? x[i] : 1) * (j < l->inputs ? x[j] : 1);
+  l->rows++;
+}
+
+/* What lies under the kernel at each position, in the order of the weights. */
+static void add_positions(Layer *l, const Node *node, const double *x) {
+  Window w;
+  window_of(node, &w);
+  int64_t taps = window_taps(&w), in = window_in(&w), channels = l->inputs / taps, at[MAX_SPATIAL] = {0};
+  double *row = mem_scratch((size_t)l->inputs, sizeof *row);
+  for (size_t p = 0; p < l->positions; p++, window_next(w.axes, w.out, at)) {
+    int64_t tap[MAX_SPATIAL] = {0};
+    if (l->next-- > 0)
+      continue;
+    l->next = l->step - 1;
+    for (int64_t t = 0; t < taps; t++, window_next(w.axes, w.kernel, tap)) {
+      int64_t from = window_source(&w, at, tap);
+      for (int64_t c = 0; c < channels; c++)
+        row[c * taps + t] = from < 0 ? 0 : x[((int64_t)p / window_out(&w) * channels + c) * in + from];
+    }
+    add_row(l, row);
+  }
+  free(row);
+}
+
 static void add_sample(Layer *l, const Node *node, const double *x) {
   const Tensor *t = node->in[0];
   int64_t n = tensor_count(t), channels = l->inputs / l->inputs_each, apart = 1;
-  for (int64_t at = 0; l->h && at < n; at += l->inputs) {
-    for (int64_t i = 0; i < l->n; i++)
-      for (int64_t j = 0; j <= i; j++)
-        l->h[i * l->n + j] += (i < l->inputs ? x[at + i] : 1) * (j < l->inputs ? x[at + j] : 1);
-    l->rows++;
-  }
+  if (l->h && node->op == OP_Conv)
+    add_positions(l, node, x);
+  for (int64_t at = 0; l->h && node->op != OP_Conv && at < n; at += l->inputs)
+    add_row(l, x + at);
   for (int i = 2; node->op == OP_Conv && i < t->rank; i++) /* channels are the second axis of a convolution, the last of others */
     apart *= t->dim[i];
   for (int64_t e = 0; l->square && e < n; e++)
@@ -287,7 +325,7 @@ void pass_prune_least(Graph *g, const Samples *s, double share, int keep, int of
   bool any = false;
   for (int k = 0; k < g->n_nodes; k++) {
     Layer *l = &layer[k];
-    if (!layer_of(g, g->node[k], l) || (rows && !reads_neurons(g, g->node[k])))
+    if (!layer_of(g, g->node[k], l) || (rows && (g->node[k]->op == OP_Conv || !reads_neurons(g, g->node[k]))))
       l->w = NULL;
     else if (rows && !l->h)
       diag_warn(g->node[k], "too large a layer for --prune=rows: nothing pruned"), l->w = NULL;

@@ -78,6 +78,24 @@ typedef struct {
   double ridge; /* in h: constant inputs make it singular */
 } Moments;
 
+/* u: upper, inverse of h is u' u, rows and columns in that order. */
+static void factor_inverse(const double *h, int n, const int *order, double *u) {
+  double *low = mem_scratch((size_t)n * (size_t)n, 8), *column = mem_scratch((size_t)n, 8);
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++)
+      low[i * n + j] = h[order[i] * n + order[j]];
+  cholesky(low, n);
+  for (int j = 0; j < n; j++) {
+    for (int i = 0; i < n; i++)
+      column[i] = i == j;
+    solve(low, n, column);
+    for (int i = 0; i < n; i++)
+      u[i * n + j] = column[i];
+  }
+  cholesky(u, n);
+  free(low), free(column);
+}
+
 static const double *sort_key;
 static int by_moment(const void *a, const void *b) {
   int i = *(const int *)a, j = *(const int *)b;
@@ -96,7 +114,7 @@ static Moments moments(const RdoLayer *l) {
                .u = mem_scratch(cells, 8),
                .order = mem_scratch((size_t)n, sizeof(int)),
                .mean_x = mem_scratch((size_t)n, 8)};
-  double *low = mem_scratch(cells, 8), *diagonal = mem_scratch((size_t)n, 8), *column = mem_scratch((size_t)n, 8), mean = 0;
+  double *diagonal = mem_scratch((size_t)n, 8), mean = 0;
   for (size_t s = 0; s < l->n; s++)
     for (int i = 0; i < n; i++)
       m.mean_x[i] += part(l, s) * l->x[s * (size_t)n + (size_t)i];
@@ -120,20 +138,8 @@ static Moments moments(const RdoLayer *l) {
   }
   sort_key = diagonal;
   qsort(m.order, (size_t)n, sizeof(int), by_moment);
-  /* inverse = u' u with u upper: the Cholesky factor of the inverse, transposed */
-  for (int i = 0; i < n; i++)
-    for (int j = 0; j < n; j++)
-      low[i * n + j] = m.h[m.order[i] * n + m.order[j]];
-  cholesky(low, n);
-  for (int j = 0; j < n; j++) {
-    for (int i = 0; i < n; i++)
-      column[i] = i == j;
-    solve(low, n, column);
-    for (int i = 0; i < n; i++)
-      m.u[i * n + j] = column[i];
-  }
-  cholesky(m.u, n);
-  free(low), free(diagonal), free(column);
+  factor_inverse(m.h, n, m.order, m.u);
+  free(diagonal);
   return m;
 }
 
@@ -218,4 +224,58 @@ double rdo_layer(const RdoLayer *l, double *q, double *bias) {
   }
   free(target), free(one), free(mean_z), free(m.h), free(m.u), free(m.order), free(m.mean_x);
   return cost;
+}
+
+/* ---- parameters of a whole network ---- */
+
+void rdo_solve(const double *h, int n, const double *slope, double *x) {
+  double *factor = mem_scratch((size_t)n * (size_t)n, 8), *by = mem_scratch((size_t)n, 8);
+  memcpy(factor, h, (size_t)n * (size_t)n * 8);
+  memcpy(by, slope, (size_t)n * 8);
+  cholesky(factor, n);
+  solve(factor, n, by);
+  for (int i = 0; i < n; i++)
+    x[i] -= by[i];
+  free(factor), free(by);
+}
+
+void rdo_vector(const RdoVector *v, double *q) {
+  int n = v->n, *order = mem_scratch((size_t)n, sizeof *order);
+  double *u = mem_scratch((size_t)n * (size_t)n, 8), *h = mem_scratch((size_t)n * (size_t)n, 8), *w = mem_scratch((size_t)n, 8),
+         *key = mem_scratch((size_t)n, 8);
+  for (int i = 0; i < n; i++) {
+    for (int j = 0; j < n; j++)
+      h[i * n + j] = v->h[i * n + j] * v->step[i] * v->step[j];
+    key[i] = v->h[i * n + i];
+    order[i] = i;
+  }
+  sort_key = key;
+  qsort(order, (size_t)n, sizeof *order, by_moment);
+  factor_inverse(h, n, order, u);
+  for (int i = 0; i < n; i++)
+    w[i] = v->target[order[i]] / v->step[order[i]];
+  for (int i = 0; i < n; i++) {
+    int at = order[i];
+    double d = u[i * n + i];
+    q[at] = choose(w[i], 1 / (d * d), v->price[at], v->least[at], v->most[at]);
+    for (int k = i + 1; k < n; k++)
+      w[k] -= (w[i] - q[at]) / d * u[k * n + i];
+  }
+  memset(w, 0, (size_t)n * 8); /* half the slope at q */
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < n; k++)
+      w[i] += h[i * n + k] * (q[k] - v->target[k] / v->step[k]);
+  for (int sweep = 0, moved = 1; sweep < SWEEPS && moved; sweep++) {
+    moved = 0;
+    for (int i = 0; i < n; i++) {
+      double c = h[i * n + i], to = choose(q[i] - w[i] / c, c, v->price[i], v->least[i], v->most[i]), by = to - q[i];
+      if (by == 0)
+        continue;
+      moved = 1;
+      q[i] = to;
+      for (int k = 0; k < n; k++)
+        w[k] += h[k * n + i] * by;
+    }
+  }
+  free(order), free(u), free(h), free(w), free(key);
 }

@@ -28,4 +28,18 @@ typedef struct {
 int rdo_digits(int64_t w);
 double rdo_layer(const RdoLayer *l, double *q, double *bias);
 
+/* Parameters of a whole network at once. */
+typedef struct {
+  int n;
+  const double *h;            /* n x n, symmetric, positive: half the curvature of the error */
+  const double *target;       /* where the error is least */
+  const double *step;         /* values are multiples of these */
+  const double *least, *most; /* in steps */
+  const double *price;        /* of a digit, in the unit of the error */
+} RdoVector;
+/* Sets q[n], in steps, to about the least of (q step - target)' h (q step - target) + price * digits(q). */
+void rdo_vector(const RdoVector *v, double *q);
+/* x becomes target: h (x - from) = -slope. h is positive. */
+void rdo_solve(const double *h, int n, const double *slope, double *x);
+
 #endif

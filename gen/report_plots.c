@@ -170,26 +170,27 @@ static void pareto(const Page *p, Plots *out) {
   double target = 100 * p->d->o->target_loss, highest = 3 * target, lowest = 0, fewest = INFINITY, most = 0;
   for (int i = 0; i < r->n; i++) {
     const SearchPoint *q = &r->point[i];
-    if (100 * q->loss > highest || q->adder_bits <= 0)
+    if (100 * q->loss > highest || q->true_bits <= 0)
       continue;
     lowest = fmin(lowest, 100 * (q->loss - q->error));
-    fewest = fmin(fewest, q->adder_bits), most = fmax(most, q->adder_bits);
+    fewest = fmin(fewest, q->true_bits), most = fmax(most, q->true_bits);
   }
   if (most <= 0)
     return;
-  plot_begin(out, "search", "plot-pareto", 620, 300,
-             "Points tried: loss on the samples held back, with one standard error, against adder bits. Filled: within the target; the "
-             "ring: taken. "
-             "What loses more than three times the target is not shown.");
+  plot_begin(
+      out, "search", "plot-pareto", 620, 300,
+      "Points around the best: loss on the samples held back, with one standard error, against the adder bits of the adder graph. Filled: "
+      "within the target; the ring: taken. "
+      "What loses more than three times the target is not shown.");
   Buf *b = &out->gnuplot;
   buf_puts(b, "$p << EOD\n");
   for (int i = 0; i < r->n; i++) {
     const SearchPoint *q = &r->point[i];
-    if (100 * q->loss <= highest && q->adder_bits > 0)
-      buf_printf(b, "%.6g %.4g %.4g %d %d\n", q->adder_bits, 100 * q->loss, 100 * q->error, q->pass, i + 1 == r->best);
+    if (100 * q->loss <= highest && q->true_bits > 0)
+      buf_printf(b, "%.6g %.4g %.4g %d %d\n", q->true_bits, 100 * q->loss, 100 * q->error, q->pass, i + 1 == r->best);
   }
   buf_printf(b,
-             "EOD\nset logscale x; set xrange [%.6g:%.6g]; set xlabel \"adder bits (digits × width, before sharing)\"; set ylabel \"loss "
+             "EOD\nset logscale x; set xrange [%.6g:%.6g]; set xlabel \"adder bits, and LUTs of tables\"; set ylabel \"loss "
              "in %%\"; set yrange [%.4g:%.4g]\n"
              "set xtics add (2e2, 5e2, 2e3, 5e3, 2e4, 5e4, 2e5, 5e5); set format x \"%%.0f\"\n"
              "plot %.6g lc \"#c8553d\" dt 2 lw 1, $p using 1:($4 == 1 ? $2 : NaN):3 with yerrorbars pt 7 ps 0.5 lc \"#2f6690\", "

@@ -11,12 +11,22 @@
  */
 #include "search_in.h"
 #include "lower.h"
+#include "search_joint.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_FIT = 1500, MAX_HELD = 3000, BISECTIONS = 10, LEAST_WIDTH = 3, MAX_VALUES = 16000000, BELOW = 2, ABOVE = 10 };
+enum {
+  MAX_FIT = 1500,
+  ROWS_TO_FIT = 4 * MAX_FIT,
+  MAX_HELD = 3000,
+  BISECTIONS = 10,
+  LEAST_WIDTH = 3,
+  MAX_VALUES = 16000000,
+  BELOW = 2,
+  ABOVE = 10
+};
 static const double NEAR_STEP = 0.2, SECONDS = 45; /* log2 of the price; the time after which no more points are tried */
 
 /* LUTs of an element's table, taken for adder bits: words of W bits at about 2^(W + 1) addresses, 64 to a LUT. */
@@ -66,8 +76,7 @@ static Point point(Search *s, double price) {
   return p;
 }
 
-/* Adder bits of the network as it stands, and the LUTs of its tables. */
-static double true_bits(const Search *s) {
+double search_true_bits(const Search *s) {
   diag_set_quiet(true);
   Kernel *k = lower_graph(s->g, s->o, s->config);
   diag_set_quiet(s->o->quiet);
@@ -119,10 +128,11 @@ static int bisect(Search *s, SearchResult *r, int W, double started) {
     double at = i == 0 ? lo : (lo + hi) / 2;
     tell(s, started, mem_printf("%d bits", W), i + 1, BISECTIONS);
     int j = try_point(s, r, W, exp2(at));
-    bool pass = r->point[j].pass;
+    const SearchPoint *p = &r->point[j];
+    bool pass = p->pass, hopeless = p->loss + p->error > s->o->target_loss; /* else a count of few samples may be in the way, by chance */
     if (pass && (best < 0 || r->point[j].adder_bits < r->point[best].adder_bits))
       best = j;
-    if (i == 0 && !pass)
+    if (i == 0 && !pass && hopeless)
       break;
     if (i)
       *(pass ? &lo : &hi) = at;
@@ -139,16 +149,16 @@ static int near(Search *s, SearchResult *r, int i, double started) {
       break;
     tell(s, started, "adders", k + BELOW + 1, BELOW + ABOVE + 1);
     int j = try_point(s, r, W, exp2(centre + NEAR_STEP * k));
+    r->point[j].true_bits = search_true_bits(s); /* of those that do not pass too: the report shows what more loss would buy */
     if (!r->point[j].pass)
       continue;
-    r->point[j].true_bits = true_bits(s);
     if (best < 0 || r->point[j].true_bits < r->point[best].true_bits)
       best = j;
   }
   return best;
 }
 
-/* Rows of data that fit in memory: one's own, three times as many mix-ups, those held back. */
+/* Rows of data that fit in memory: one's own, three times as many mix-ups or more, those held back. */
 static void get_rows(Search *s, const Samples *data, bool hold_back) {
   size_t elements = 0, own = data->n / 2;
   for (int i = 0; i < s->g->n_tensors; i++)
@@ -157,7 +167,7 @@ static void get_rows(Search *s, const Samples *data, bool hold_back) {
   own = own < MAX_FIT ? own : MAX_FIT;
   own = own < room / 6 ? own : room / 6;
   held = held < room / 3 ? held : room / 3;
-  rows_make(s, data, own, hold_back ? held : 0);
+  rows_make(s, data, own, room * 2 / 3 < ROWS_TO_FIT ? room * 2 / 3 : ROWS_TO_FIT, hold_back ? held : 0);
 }
 
 static int layers_of(const Graph *g) {
@@ -214,9 +224,29 @@ static void print_points(const SearchResult *r, FILE *f) {
   }
 }
 
+static const SearchResult *finish(const Search *s, const SearchResult *r) {
+  const Options *o = s->o;
+  if (o->verbose)
+    print_points(r, stderr);
+  if (!r->best) {
+    const SearchPoint *p = &r->point[0];
+    const char *at = p->width > 1 ? mem_printf(" at %d bits between layers", p->width) : "";
+    diag_error(EXIT_NUMERIC, NULL,
+               "no point within --target-loss=%g%%: with the finest formats%s it is %.3g %% with a standard error of %.2g%s; "
+               "more bits in --q, or more samples, may do",
+               100 * o->target_loss, at, 100 * p->loss, 100 * p->error,
+               s->classes && s->label ? mem_printf(", %.3g %% as counted on %zu samples held back", 100 * p->lost, r->n_held) : "");
+  }
+  return r;
+}
+
 const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *data) {
   Search *s = mem_alloc(sizeof *s);
   *s = (Search){.g = g, .o = o, .config = config, .range_lo = data->lo, .range_hi = data->hi};
+  SearchResult *r = mem_alloc(sizeof *r);
+  widen_weights(g);
+  if (joint_wanted(g) && search_joint(s, data, r) && (r->best || g->n_states))
+    return finish(s, r);
   get_rows(s, data, true);
   int layers = layers_of(g);
   if (!s->n_fit || !layers) {
@@ -224,10 +254,8 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
                layers, data->n);
     return NULL;
   }
-  widen_weights(g);
   int widest = find_searchable(s);
   find_gains(s);
-  SearchResult *r = mem_alloc(sizeof *r);
   *r = (SearchResult){.n_fit = s->n_fit, .n_held = s->n - s->n_fit, .classes = s->classes, .labels = s->label != NULL};
   double started = now_s();
   int worse = 0, best = -1, from = widest ? widest : 1;
@@ -248,14 +276,5 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   }
   tell(s, started, NULL, 0, 0);
   r->best = best + 1;
-  if (o->verbose)
-    print_points(r, stderr);
-  if (!r->best) {
-    const SearchPoint *p = &r->point[0];
-    diag_error(EXIT_NUMERIC, NULL,
-               "no point within --target-loss=%g%%: at %d bits between layers it is %.3g %% with a standard error of %.2g; more bits in "
-               "--q, or more samples, may do",
-               100 * o->target_loss, p->width, 100 * p->loss, 100 * p->error);
-  }
-  return r;
+  return finish(s, r);
 }

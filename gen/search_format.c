@@ -5,6 +5,7 @@
  */
 #include "search_in.h"
 #include "rdo.h"
+#include "window.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -130,7 +131,7 @@ static void set_group(Tensor *t, Groups by, int group, Format f) {
 /* Values of a group, spread over the rows to fit; *lo and *hi: of all of them, and 0. */
 static size_t sample(const Search *s, const Tensor *t, Groups by, int group, double *x, double *lo, double *hi) {
   size_t m = count(t), of = m / (size_t)by.n, total = s->n_fit * of, n = 0;
-  size_t stride = total / LOOKED_AT + 1;
+  size_t stride = stride_through(of, total / LOOKED_AT + 1);
   for (size_t i = 0; i < total; i++) {
     size_t k = i % of, e = k / (size_t)by.inner * (size_t)by.n * (size_t)by.inner + (size_t)group * (size_t)by.inner + k % (size_t)by.inner;
     double v = s->q[t->id][i / of * m + e];

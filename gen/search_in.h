@@ -50,11 +50,21 @@ double to_format(double x, Format f);
 void run_node(const Node *node, double **value, size_t n, bool quantized);
 /* Rounds the rows of t to its format, or formats. */
 void round_rows(const Tensor *t, double *value, size_t n);
-/* Sets y, label, temperature, the rows of f, and of all tensors' float values. */
-void rows_make(Search *s, const Samples *data, size_t own, size_t held);
+/* Sets y, label, temperature, the rows of f, and of all tensors' float values. fit: how many rows to fit there should be, mix-ups of few
+ * samples of one's own if need be. */
+void rows_make(Search *s, const Samples *data, size_t own, size_t fit, size_t held);
 /* Sets gain and weight of all layers' results and of what lies between them. */
 void find_gains(Search *s);
 void measure(const Search *s, Point *p);
+/* Sets y and classes. */
+void rows_decision(Search *s);
+/* Of the float network's probabilities, given the labels held back. */
+double likeliest_temperature(const Search *s);
+
+/* ---- search.c ---- */
+
+/* Adder bits of the network as it stands, and the LUTs of its tables; negative after an error. */
+double search_true_bits(const Search *s);
 
 /* ---- search_round.c ---- */
 
@@ -63,6 +73,9 @@ bool weighty(const Node *n);
 /* The nodes that multiply by the weights of node k, when one rounding can serve them: k alone, or the steps of a recurrent layer. Their
  * number comes back, 0 when it cannot. */
 int sharers(const Graph *g, int k, int *member);
+/* Calls f for each product with a weight in node n, those of one result one after the other: element numbers. */
+typedef void ProductFn(void *ctx, int64_t to, int64_t from, int64_t weight);
+void each_product(const Node *n, ProductFn *f, void *ctx);
 /* Groups of a layer's result or of what follows it; of an input: by its reader. */
 Groups groups_of(const Graph *g, const Tensor *t);
 /* Rounds the weights of node k and of all that share them, unless an earlier one did it. */

@@ -82,7 +82,7 @@ static Format stored(const Tensor *t, int64_t row) {
 
 /* Which of the products of one sample each are taken: all, or as many as make MAX_ROWS. */
 static size_t stride_of(const Search *s, const Matrix *m) {
-  return m->positions > 1 ? s->n_fit * m->positions / MAX_ROWS + 1 : 1;
+  return m->positions > 1 ? stride_through(m->positions, s->n_fit * m->positions / MAX_ROWS + 1) : 1;
 }
 
 static size_t rows_fitted(const Search *s, const Matrix *m) {
@@ -114,6 +114,19 @@ static void geometry(const Node *n, const Matrix *m, int64_t *from, int64_t *to)
     for (int j = 0; j < m->cols; j++)
       to[p * (size_t)m->cols + (size_t)j] = ((batch * m->groups + m->group) * m->cols + j) * out + (int64_t)p % out;
   }
+}
+
+void each_product(const Node *n, ProductFn *f, void *ctx) {
+  Matrix m = matrix_of(n);
+  int64_t *from = mem_scratch(m.positions * (size_t)m.rows, sizeof *from), *to = mem_scratch(m.positions * (size_t)m.cols, sizeof *to);
+  for (m.group = 0; m.group < m.groups; m.group++) {
+    geometry(n, &m, from, to);
+    for (size_t p = 0; p < m.positions; p++)
+      for (int j = 0; j < m.cols; j++)
+        for (int i = 0; i < m.rows; i++)
+          f(ctx, to[p * (size_t)m.cols + (size_t)j], from[p * (size_t)m.rows + (size_t)i], (int64_t)weight_at(&m, i, j));
+  }
+  free(from), free(to);
 }
 
 /* Inputs, float results and weights of rows, one after the other; `ahead`: inputs as the float network has them, rounded, where the

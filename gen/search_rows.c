@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PROBES = 48, SIGNS = 4, MIX_UPS = 3 };
+enum { PROBES = 48, SIGNS = 4, MIX_UPS = 3, MAX_MIX_UPS = 20 };
 
 double to_format(double x, Format f) {
   if (f.W == 0)
@@ -201,6 +201,25 @@ void find_gains(Search *s) {
 
 /* ---- rows ---- */
 
+/* Mix-ups come in the steps of the data, by element, where these are coarser than the port's: else the float network would see what no
+ * input tells the hardware. */
+static void round_mix_ups(Search *s, const Tensor *t) {
+  size_t m = count(t);
+  double *f = s->f[t->id], up = ldexp(1, t->fmt.W - t->fmt.I);
+  for (size_t e = 0; e < m && t->fmt.W; e++) {
+    int64_t used = 0;
+    bool whole = true;
+    for (size_t r = 0; r < s->n_own; r++) {
+      int64_t code = (int64_t)(to_format(f[r * m + e], t->fmt) * up);
+      used |= code;
+      whole &= (double)code == f[r * m + e] * up;
+    }
+    double step = (double)(used & -used) / up;
+    for (size_t r = s->n_own; r < s->n_fit && whole && used; r++)
+      f[r * m + e] = floor(f[r * m + e] / step + 0.5) * step;
+  }
+}
+
 static void fill_rows(Search *s, const Samples *data) {
   size_t at = 0;
   state = 1;
@@ -219,6 +238,8 @@ static void fill_rows(Search *s, const Samples *data) {
         s->f[s->g->in[i]->id][r * count(s->g->in[i]) + e] =
             part * data->in[a * (size_t)data->n_in + element] + (1 - part) * data->in[b * (size_t)data->n_in + element];
   }
+  for (int i = 0; i < s->g->n_in; i++)
+    round_mix_ups(s, s->g->in[i]);
 }
 
 /* One whole number a sample: classes, even where the network ends in logits. */
@@ -244,10 +265,10 @@ static void read_labels(Search *s, const Samples *data) {
 }
 
 /* The tensor that decides: of softmax, sigmoid and argmax at the end their argument. */
-static void find_decision(Search *s) {
+void rows_decision(Search *s) {
   const Graph *g = s->g;
   const Tensor *best = NULL;
-  for (int i = 0; i < g->n_out; i++)
+  for (int i = 0; i < graph_outs(g); i++)
     if (!g->out[i]->value && (!best || count(g->out[i]) > count(best)))
       best = g->out[i];
   s->y = best;
@@ -265,7 +286,7 @@ static void find_decision(Search *s) {
 }
 
 /* The temperature of largest likelihood of the labels (Guo et al., arXiv 1706.04599). */
-static double likeliest_temperature(const Search *s) {
+double likeliest_temperature(const Search *s) {
   size_t m = count(s->y), held = s->n - s->n_fit;
   double best = 1, most = -INFINITY;
   for (int i = -12; i <= 24; i++) {
@@ -281,11 +302,12 @@ static double likeliest_temperature(const Search *s) {
   return best;
 }
 
-void rows_make(Search *s, const Samples *data, size_t own, size_t held) {
-  find_decision(s);
+void rows_make(Search *s, const Samples *data, size_t own, size_t fit, size_t held) {
+  rows_decision(s);
   if (own < 8 || !s->y)
     return;
-  s->n_own = own, s->n_fit = (1 + MIX_UPS) * own, s->n = s->n_fit + held;
+  size_t mix_ups = fit / own < 1 + MIX_UPS ? MIX_UPS : fit / own - 1;
+  s->n_own = own, s->n_fit = (1 + (mix_ups < MAX_MIX_UPS ? mix_ups : MAX_MIX_UPS)) * own, s->n = s->n_fit + held;
   s->f = rows_of(s->g, s->n), s->q = rows_of(s->g, s->n);
   fill_rows(s, data);
   for (int k = 0; k < s->g->n_nodes; k++)

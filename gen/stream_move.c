@@ -24,7 +24,7 @@ static Order order_of(const Unit *u, int lanes) {
   o.word = mem_array(n + 1, sizeof *o.word);
   o.lane = mem_array(n + 1, sizeof *o.lane);
   for (int i = 0; i < o.out_beats; i++) {
-    int words[MOST_PORTS + 1], seen = 0;
+    int words[MOST_PORTS + 1] = {0}, seen = 0;
     for (int l = 0; l < lanes; l++) {
       const int c = i % per * lanes + l, at = c < out->channels ? u->from[i / per * out->channels + c] : -1;
       int beat = 0, lane = 0, known = 0;

@@ -32,4 +32,17 @@ int64_t window_members(const Node *n, const Window *w, const int64_t *at, int64_
 /* The next index in row-major order; false past the last, which leaves the first. */
 bool window_next(int axes, const int64_t *dim, int64_t *index);
 
+/* A step through rows of `each` values that comes past all places of a row, at least `least`. */
+static inline size_t stride_through(size_t each, size_t least) {
+  for (size_t stride = least;; stride++) {
+    size_t a = stride, b = each;
+    while (b) {
+      size_t rest = a % b;
+      a = b, b = rest;
+    }
+    if (a == 1)
+      return stride;
+  }
+}
+
 #endif

@@ -26,6 +26,7 @@ recurrent-fast|60|tests/e2e/recurrent.sh fast
 onnx-nodes|90|tests/e2e/onnx_nodes.sh
 quantised-fast|90|tests/e2e/quantised.sh fast
 search-fast|100|tests/e2e/search.sh fast
+search-recurrent-fast|100|tests/e2e/search_recurrent.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
@@ -61,6 +62,7 @@ quantised|900|tests/e2e/quantised.sh full
 kept|600|tests/fuzz/run.sh kept
 recurrent|900|tests/e2e/recurrent.sh full
 search|400|tests/e2e/search.sh full
+search-recurrent|400|tests/e2e/search_recurrent.sh full
 graphs|600|tests/e2e/graphs.sh full
 standards|600|tests/e2e/standards.sh full
 bench-fails|400|tests/e2e/bench_fails.sh full

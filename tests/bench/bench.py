@@ -85,7 +85,7 @@ def networks(out):
     for name in ("jet_like", "digits"):
         layers = chain(ROOT / "models" / f"{name}.onnx")
         sizes = [layers[0][0].shape[0], layers[-1][0].shape[1]]
-        save(out / f"{name}.onnx", sizes, [(w, b) for w, b, _ in layers])
+        save(out / f"{name}.onnx", sizes, [(w, b) for w, b, *_ in layers])
         yield name, sizes[0], sizes[1]
     sizes = [16, 64, 32, 32, 5]
     for seed in (1, 2, 3):

@@ -21,7 +21,8 @@ from onnx import numpy_helper
 
 
 def chain(path):
-    """(weights [in, out], bias, relu?) of each layer; BatchNormalization is folded."""
+    """(weights, bias, relu?, pool) of each layer; BatchNormalization is folded. Weights: [in, out], of a padded convolution [out, in, rows, columns];
+    pool: the side of the squares whose maximum is taken, or 1."""
     graph = onnx.load(path).graph
     value = {t.name: numpy_helper.to_array(t).astype(np.float64) for t in graph.initializer}
     layers = []
@@ -29,9 +30,13 @@ def chain(path):
         attr = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         if node.op_type == "Gemm":
             w = value[node.input[1]]
-            layers.append([w.T if attr.get("transB") else w, value[node.input[2]], False])
+            layers.append([w.T if attr.get("transB") else w, value[node.input[2]], False, 1])
+        elif node.op_type == "Conv":
+            layers.append([value[node.input[1]], value[node.input[2]], False, 1])
+        elif node.op_type == "MaxPool":
+            layers[-1][3] = attr["kernel_shape"][0]
         elif node.op_type == "MatMul":
-            layers.append([value[node.input[1]], 0, False])
+            layers.append([value[node.input[1]], 0, False, 1])
         elif node.op_type == "Add":
             layers[-1][1] = layers[-1][1] + value[[i for i in node.input if i in value][0]]
         elif node.op_type == "BatchNormalization":
@@ -40,7 +45,7 @@ def chain(path):
             layers[-1][0], layers[-1][1] = layers[-1][0] * a, (layers[-1][1] - mean) * a + shift
         elif node.op_type == "Relu":
             layers[-1][2] = True
-    return [(w, np.broadcast_to(b, w.shape[1]).reshape(-1), r) for w, b, r in layers]
+    return [(w, np.broadcast_to(b, w.shape[1 if w.ndim == 2 else 0]).reshape(-1), r, p) for w, b, r, p in layers]
 
 
 def width(lo, hi, step):
@@ -101,7 +106,7 @@ def main():
         s = 2.0 ** (W - I)
         return np.clip(np.floor(v * s + 0.5), -(2 ** (W - 1)), 2 ** (W - 1) - 1) / s
 
-    layers = [(fix(w), fix(b), r) for w, b, r in chain(a.model)]
+    layers = [(fix(w), fix(b), r) for w, b, r, _ in chain(a.model)]
     start = time.time()
     n = layers[0][0].shape[0]
     inp = Input((n,), solver_options={"hard_dc": a.dc})

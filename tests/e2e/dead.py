@@ -12,7 +12,7 @@ INS, HIDDEN, OUTS, GONE = 6, 12, 4, [2, 5, 9]
 failed = 0
 
 
-def network(name, activation, change=None, cut=False):
+def network(name, activation, change=None, cut=False, keras=False):
     r = np.random.default_rng(1)
     w = {"w1": r.normal(0, .5, (HIDDEN, INS)), "b1": r.normal(0, .5, HIDDEN), "w2": r.normal(0, .5, (OUTS, HIDDEN)), "b2": r.normal(0, .5, OUTS)}
     if change:
@@ -22,6 +22,10 @@ def network(name, activation, change=None, cut=False):
         w["w1"], w["b1"], w["w2"] = w["w1"][keep], w["b1"][keep], w["w2"][:, keep]
     nodes = [h.make_node("Gemm", ["x", "w1", "b1"], ["a"], name="fc1", transB=1), h.make_node(activation, ["a"], ["b"], name="act"),
              h.make_node("Gemm", ["b", "w2", "b2"], ["y"], name="fc2", transB=1)]
+    if keras:
+        w["w1"], w["w2"] = w["w1"].T, w["w2"].T
+        nodes = [h.make_node("MatMul", ["x", "w1"], ["p"], name="fc1"), h.make_node("Add", ["p", "b1"], ["a"], name="add1"), nodes[1],
+                 h.make_node("MatMul", ["b", "w2"], ["q"], name="fc2"), h.make_node("Add", ["q", "b2"], ["y"], name="add2")]
     g = h.make_graph(nodes, name, [h.make_tensor_value_info("x", T.FLOAT, ["N", INS])], [h.make_tensor_value_info("y", T.FLOAT, ["N", OUTS])],
                      [numpy_helper.from_array(v.astype(np.float32), k) for k, v in w.items()])
     (DIR / f"{name}.onnx").write_bytes(h.make_model(g, opset_imports=[h.make_opsetid("", 17)], ir_version=8).SerializeToString())
@@ -77,6 +81,12 @@ t = compiled("twins", "--merge=0.01", f"--data={DIR}/x.npy")
 verdict("dead.twins.merged", t[0]["fc1"]["pruned"]["neurons"] == 2 and t[0]["fc2"]["pruned"]["weights"] == 2 * OUTS, t[0]["fc1"]["pruned"])
 verdict("dead.twins.said", f"pruned: {2 * OUTS} of {INS * HIDDEN + HIDDEN + HIDDEN * OUTS + OUTS} weights, 2 neurons merged" in t[2], t[2])
 verdict("dead.twins.same", t[1]["accuracy"]["max_abs_err"] < 0.01, t[1]["accuracy"])
+
+# as Keras writes them: the bias is an addition of its own
+network("keras_twins", "Relu", twins, keras=True)
+k = compiled("keras_twins", "--merge=0.01", f"--data={DIR}/x.npy")
+verdict("dead.twins.matmul_and_add", k[0]["fc1"]["pruned"]["neurons"] == 2 and k[1]["totals"]["adders"] <= t[1]["totals"]["adders"] + 2 and k[1]["accuracy"]["max_abs_err"] < 0.01,
+        (k[0]["fc1"]["pruned"], k[1]["totals"]["adders"], t[1]["totals"]["adders"]))
 p = compiled("full", "--prune=0.2")
 w = sum(l["pruned"]["weights"] for l in p[0].values())
 verdict("dead.pruned", w > 5 and w == sum(l["zeros"] for l in p[0].values()) and f"pruned: {w} of" in p[2], f"{w} weights")

@@ -44,7 +44,7 @@ rows_none() { "$NNGEN" models/logreg.onnx --prune=rows:50% --data=models/data/lo
 check prune.rows.none rows_none
 rows_keras() { run rows_keras ngamma --prune=rows:50% && lost rows_keras 0.01; }
 check prune.rows.matmul_and_add rows_keras
-conv() { run conv cnn1d --prune=10% && zeros conv 0.08 0.12 && lost conv 0.05; }
+conv() { run conv cnn1d --prune=30% && zeros conv 0.27 0.32 && lost conv 0.01 && make -s -C "$WORK/conv" check; } # 0.05 without making up for it
 check prune.convolution conv
 again() { run again jet_like --prune=50% && cmp "$WORK/half/c/jet_like.c" "$WORK/again/c/jet_like.c"; }
 check prune.same_bytes again

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Four trainings each of digits and lenet for tests/bench/bench_search.py, which needs more held-back samples than one split leaves.
+
+The images, in a random order, are cut into quarters. Training i never sees quarter i, which is held back, nor quarter i + 1, which the search gets:
+so each image is held back once. Written beside the bench: folds/NAMEi.onnx, and the images in that order in folds/digits.npz.
+"""
+import numpy as np
+from sklearn.datasets import load_digits
+
+from common import MODELS, SEED, export_torch, fit, shifted, torch_setup
+
+torch = torch_setup()
+nn = torch.nn
+
+
+def digits():
+    return nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(),
+                         nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 10))
+
+
+def lenet():
+    return nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Conv2d(6, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+pixels, y = load_digits(return_X_y=True)
+order = np.random.default_rng(SEED).permutation(len(y))
+pixels, y = pixels[order], y[order]
+folder = MODELS.parent / "tests/bench/folds"
+folder.mkdir(exist_ok=True)
+np.savez_compressed(folder / "digits.npz", pixels=pixels.astype(np.uint8), y=y.astype(np.uint8))
+x = (pixels / 16).astype(np.float32)
+quarter = np.array_split(np.arange(len(y)), 4)
+for i in range(4):
+    seen = np.concatenate([quarter[(i + 2) % 4], quarter[(i + 3) % 4]])
+    for make, shape, epochs in (digits, (64,), 60), (lenet, (1, 8, 8), 40):
+        torch.manual_seed(SEED + i)
+        net, images, labels = make(), x[seen].reshape(-1, *shape), y[seen]
+        if make is lenet:
+            images, labels = shifted(images, labels)
+        fit(net, images, labels, nn.CrossEntropyLoss(label_smoothing=0.05), epochs=epochs, batch=50, weight_decay=1e-2)
+        export_torch(net, f"../tests/bench/folds/{make.__name__}{i}", shape)
+        with torch.no_grad():
+            guess = net(torch.as_tensor(x[quarter[i]].reshape(-1, *shape))).argmax(1).numpy()
+        print(f"{make.__name__}{i}: accuracy {np.mean(guess == y[quarter[i]]):.4f} on {len(guess)} held back")
