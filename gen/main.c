@@ -120,7 +120,9 @@ static Graph *front_end(Options *o) {
   else
     pass_step(g, !strcmp(o->recurrent, "stateful"));
   o->streams = wants_streams(g, o);
-  if (!o->info && !o->streams)
+  if (!o->info && o->streams)
+    stream_check_size(g);
+  else if (!o->info)
     pass_check_size(g, o->prune);
   done(o, "unroll", g, NULL);
   return g;

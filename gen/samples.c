@@ -8,7 +8,13 @@
 #include <math.h>
 #include <unistd.h>
 
-enum { RANDOM_SAMPLES = 1000 };
+enum { RANDOM_SAMPLES = 1000, LEAST_SAMPLES = 8, MOST_VALUES = 20000000 };
+
+/* As many as fit into memory with all that is computed from them. */
+static size_t random_samples(const Samples *s) {
+  const size_t n = MOST_VALUES / (size_t)(s->n_in + s->n_out + 1);
+  return n > RANDOM_SAMPLES ? RANDOM_SAMPLES : n < LEAST_SAMPLES ? LEAST_SAMPLES : n;
+}
 
 static uint64_t next_random(uint64_t *s) { /* splitmix64 */
   uint64_t z = *s += 0x9e3779b97f4a7c15u;
@@ -27,7 +33,7 @@ static double near_normal(uint64_t *s) {
 
 static void draw(const Graph *g, Samples *s) {
   uint64_t seed = 1;
-  s->n = RANDOM_SAMPLES * (g->n_states && g->steps > 1 ? (size_t)g->steps : 1);
+  s->n = random_samples(s) * (g->n_states && g->steps > 1 ? (size_t)g->steps : 1);
   s->in = mem_array(s->n * (size_t)s->n_in + 1, sizeof *s->in);
   float *p = s->in;
   for (size_t at = 0; at < s->n; at++)

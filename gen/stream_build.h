@@ -58,6 +58,8 @@ static inline int layout_element(Layout l, int position, int channel) {
   return l.last ? position * l.channels + channel : channel * l.rows * l.cols + position;
 }
 
+/* Refuses (EXIT_UNSUPPORTED) tensors that are too large. */
+void stream_check_size(const Graph *g);
 /* Formats must be assigned (quant.h). With errors (diag_errors) what comes back is not whole. */
 Stream *stream_lower(const Graph *g, const Options *o, const Config *config);
 

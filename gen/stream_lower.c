@@ -332,6 +332,17 @@ static void lower_outputs(Build *b) {
   s->out_port = port;
 }
 
+/* Each is computed for every sample, and kept. */
+void stream_check_size(const Graph *g) {
+  enum { MOST_ELEMENTS = 1 << 20 };
+  for (int i = 0; i < g->n_tensors; i++) {
+    const Tensor *t = g->tensor[i];
+    if (!t->value && t->rank >= 0 && tensor_count(t) > MOST_ELEMENTS)
+      diag_error(EXIT_UNSUPPORTED, t->producer, "in stream mode a tensor may have %d elements; '%s' has %lld", MOST_ELEMENTS,
+                 diag_text(t->name), (long long)tensor_count(t));
+  }
+}
+
 Stream *stream_lower(const Graph *g, const Options *o, const Config *config) {
   Stream *s = mem_alloc(sizeof *s);
   s->name = o->top;

@@ -16,7 +16,7 @@ models-fast|100|tests/e2e/models.sh fast
 bench-fails|100|tests/e2e/bench_fails.sh fast
 bench2-fast|100|tests/e2e/test_bench_fails.sh fast
 hls-fast|60|tests/e2e/hls.sh fast
-fuzz-fast|110|tests/fuzz/run.sh 1 60 4 0 2
+fuzz-fast|170|tests/fuzz/run.sh 1 60 4 0 2
 kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast

@@ -160,8 +160,6 @@ recurrent_long 3 unrolled over 2000000 steps .* smaller input
 loop 3 operator 'Loop'.* RNN, GRU or LSTM nodes.*unroll=True
 depth_blocks 2 blocks of 2x2
 space_blocks 2 blocks of 2x2
-many_products 3 1200000 multiplications .* smaller input
-many_elements 3 elements.* at most 1000000
 quant_scale_run_time 3 'q1'.*'s' must be a constant
 quant_scale_negative 2 'q1'.*scales are positive
 quant_scale_zero 2 'q1'.*scales are positive
@@ -177,10 +175,13 @@ qonnx_zero 3 'quant1'.*only whole numbers
 qonnx_rounding 3 'quant1'.*'SOMEHOW' is not supported
 qonnx_scale_run_time 3 'quant1'.*'s' must be a constant
 qonnx_thresholds 2 'count'.*does not go with
-many_operations 3 'layer' .*beyond 1000000 operations.* smaller input
 nan_weight 4 'w'.*(NaN|nan|not a number|undefined)
 inf_weight 4 'w'.*(inf|NaN|finite)
 EOF
+model many_products 3 '1200000 multiplications .* smaller input' --mode=parallel
+model many_elements 3 'elements.* at most 1000000' --mode=parallel
+model many_operations 3 "'layer' .*beyond 1000000 operations.* smaller input" --mode=parallel
+model many_products 3 'in stream mode .* elements' # --mode=auto
 all_listed() { # one run names every unsupported node, one line each
   "$NNGEN" $DIR/unknown_ops.onnx -o "$out" 2>"$WORK/all"
   [ "$(grep -c 'not supported' "$WORK/all")" -ge 3 ] && for n in conv1 norm frob; do grep -q "'$n'" "$WORK/all" || return 1; done
@@ -218,8 +219,8 @@ check reject.numeric.saturation_warns warns 'results saturated.*I=' models/ch1.o
 
 # ---- not in this version ----
 later() { local name=$1 regex=$2; shift 2; rejects "reject.later.$name" 3 "$regex" "$NNGEN" models/ch1.onnx "$@" -o "$out"; }
-later stream 'mode=stream' --mode=stream
-later reuse 'reuse' --reuse=4
+later stream_hls 'HLS C' --mode=stream --target=hls
+later stream_loss 'target-loss' --mode=stream --target-loss=1% --data=models/data/ch1_x.npy
 
 # ---- options ----
 rejects reject.option.none 1 'no model' "$NNGEN"
