@@ -30,7 +30,7 @@ search-recurrent-fast|100|tests/e2e/search_recurrent.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
 reject|60|tests/reject/run.sh
-tables|60|tests/e2e/tables.sh
+tables|200|tests/e2e/tables.sh
 stream-units-fast|60|tests/e2e/stream_units.sh fast
 stream-fast|100|tests/e2e/stream.sh fast
 stream-top-fast|60|tests/e2e/stream_top.sh fast
@@ -51,8 +51,8 @@ hls-1|600|tests/e2e/hls.sh jet_like jet_like_dynamo mlp50 autoencoder
 hls-2|600|tests/e2e/hls.sh digits ngamma skl_mlp logreg ch1
 hls-modes|300|tests/e2e/hls.sh modes
 hls|400|tests/e2e/hls.sh rest
-fuzz-1|900|tests/fuzz/run.sh 1001 500 20 4 10
-fuzz-2|900|tests/fuzz/run.sh 3001 500 20 4 10
+fuzz-1|900|tests/fuzz/run.sh 1001 400 20 4 10
+fuzz-2|900|tests/fuzz/run.sh 3001 400 20 4 10
 kernels|600|tests/fuzz/kernels.sh 1001 150 30 4 15
 exported|900|tests/e2e/exported.sh all
 lar|300|tests/e2e/lar.sh all
@@ -74,7 +74,7 @@ synth|240|tests/e2e/synth.sh
 tcl|60|tests/e2e/tcl.sh
 cells|240|tests/bench/cells_test.sh
 reject|120|tests/reject/run.sh
-tables|60|tests/e2e/tables.sh
+tables|200|tests/e2e/tables.sh
 stream-units|300|tests/e2e/stream_units.sh full
 stream|600|tests/e2e/stream.sh full
 stream-top|300|tests/e2e/stream_top.sh full
