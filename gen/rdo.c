@@ -63,9 +63,9 @@ static void solve(const double *l, int n, double *b) {
     b[i] /= l[i * n + i];
   }
   for (int i = n - 1; i >= 0; i--) {
-    for (int k = i + 1; k < n; k++)
-      b[i] -= l[k * n + i] * b[k];
     b[i] /= l[i * n + i];
+    for (int k = 0; k < i; k++)
+      b[k] -= l[i * n + k] * b[i];
   }
 }
 
@@ -78,7 +78,7 @@ typedef struct {
   double ridge; /* in h: constant inputs make it singular */
 } Moments;
 
-/* u: upper, inverse of h is u' u, rows and columns in that order. */
+/* u: upper (the rest: its mirror image), inverse of h is u' u, rows and columns in that order. */
 static void factor_inverse(const double *h, int n, const int *order, double *u) {
   double *low = mem_scratch((size_t)n * (size_t)n, 8), *column = mem_scratch((size_t)n, 8);
   for (int i = 0; i < n; i++)
@@ -93,6 +93,9 @@ static void factor_inverse(const double *h, int n, const int *order, double *u) 
       u[i * n + j] = column[i];
   }
   cholesky(u, n);
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < i; j++)
+      u[j * n + i] = u[i * n + j];
   free(low), free(column);
 }
 
@@ -184,7 +187,7 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
     err = (w[i] - v) / u;
     q[row] = v;
     for (int k = i + 1; k < n; k++)
-      w[k] -= err * m->u[k * n + i];
+      w[k] -= err * m->u[i * n + k];
   }
   for (int i = 0; i < n; i++)
     for (int k = 0; k < n; k++)
@@ -198,7 +201,7 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
       moved = 1;
       q[i] = v;
       for (int k = 0; k < n; k++)
-        g[k] += m->h[k * n + i] * by;
+        g[k] += m->h[i * n + k] * by;
     }
   }
   free(w), free(g);
@@ -259,7 +262,7 @@ void rdo_vector(const RdoVector *v, double *q) {
     double d = u[i * n + i];
     q[at] = choose(w[i], 1 / (d * d), v->price[at], v->least[at], v->most[at]);
     for (int k = i + 1; k < n; k++)
-      w[k] -= (w[i] - q[at]) / d * u[k * n + i];
+      w[k] -= (w[i] - q[at]) / d * u[i * n + k];
   }
   memset(w, 0, (size_t)n * 8); /* half the slope at q */
   for (int i = 0; i < n; i++)
@@ -274,7 +277,7 @@ void rdo_vector(const RdoVector *v, double *q) {
       moved = 1;
       q[i] = to;
       for (int k = 0; k < n; k++)
-        w[k] += h[k * n + i] * by;
+        w[k] += h[i * n + k] * by;
     }
   }
   free(order), free(u), free(h), free(w), free(key);

@@ -25,9 +25,15 @@ enum {
   LEAST_WIDTH = 3,
   MAX_VALUES = 16000000,
   BELOW = 2,
-  ABOVE = 10
+  ABOVE = 10,
+  BITS_OF_ADDER = 10,
+  LEAST_ROWS = 1000,
+  VALUE_WORK = 12,   /* operations for each value of a row: rounding, activation */
+  GRAPH_WORK = 12000 /* for each value of the adder graphs */
 };
-static const double NEAR_STEP = 0.2, SECONDS = 45; /* log2 of the price; the time after which no more points are tried */
+/* NEAR_STEP: log2 of the price. Operations, some 1e9 a second: those after which no more points are tried, and those of a point's rows:
+ * more make rows fewer. Counted, not timed: the same input gives the same bytes on any machine. */
+static const double NEAR_STEP = 0.2, WORK = 3e10, POINT_WORK = 1e9;
 
 /* LUTs of an element's table, taken for adder bits: words of W bits at about 2^(W + 1) addresses, 64 to a LUT. */
 static double table_cost(const Tensor *t) {
@@ -61,6 +67,16 @@ static void pass_over(Search *s, double price, bool formats, size_t n_rows) {
   }
 }
 
+/* Operations of a point: forward and rounding twice over `fit` rows, once over `held`. */
+static double point_work(const Search *s, size_t fit, size_t held) {
+  double values = 0, work = 0, rows = (double)fit;
+  for (int i = 0; i < s->g->n_tensors; i++)
+    values += s->g->tensor[i]->value || s->g->tensor[i]->rank < 0 ? 0 : (double)count(s->g->tensor[i]);
+  for (int k = 0; k < s->g->n_nodes; k++)
+    work += weighty(s->g->node[k]) ? round_work(s->g->node[k], fit) : 0;
+  return 2 * work + (2 * rows + (double)held) * ((double)graph_macs(s->g) + VALUE_WORK * values);
+}
+
 /* First weights with the widest formats, which says what reads each neuron; then formats and weights. */
 static Point point(Search *s, double price) {
   Point p = {0};
@@ -73,10 +89,11 @@ static Point point(Search *s, double price) {
     if (op_info[s->g->node[k]->op].kind == KIND_TABLE)
       p.cost += table_cost(s->g->node[k]->out[0]);
   measure(s, &p);
+  s->work += point_work(s, s->n_fit, s->n - s->n_fit);
   return p;
 }
 
-double search_true_bits(const Search *s) {
+double search_true_bits(Search *s) {
   diag_set_quiet(true);
   Kernel *k = lower_graph(s->g, s->o, s->config);
   diag_set_quiet(s->o->quiet);
@@ -90,6 +107,7 @@ double search_true_bits(const Search *s) {
   double bits = 0;
   for (int i = 0; i < k->n; i++)
     bits += k->v[i].op == HIR_LUT ? cells[i].luts : hir_adder_bits(k, &k->v[i]);
+  s->work += GRAPH_WORK * (double)k->n;
   return bits;
 }
 
@@ -124,7 +142,7 @@ static int try_point(Search *s, SearchResult *r, int W, double price) {
 static int bisect(Search *s, SearchResult *r, int W, double started) {
   double lo = -44, hi = 0; /* log2 of the price: passes, does not */
   int best = -1;
-  for (int i = 0; i < BISECTIONS; i++) {
+  for (int i = 0; i < BISECTIONS && (best < 0 || s->work < WORK / 2); i++) {
     double at = i == 0 ? lo : (lo + hi) / 2;
     tell(s, started, mem_printf("%d bits", W), i + 1, BISECTIONS);
     int j = try_point(s, r, W, exp2(at));
@@ -144,8 +162,10 @@ static int bisect(Search *s, SearchResult *r, int W, double started) {
 static int near(Search *s, SearchResult *r, int i, double started) {
   double centre = log2(r->point[i].price);
   int W = r->point[i].width, best = -1;
+  if (GRAPH_WORK * r->point[i].adder_bits / BITS_OF_ADDER > WORK / 4) /* too large to be built for each */
+    return i;
   for (int k = -BELOW; k <= ABOVE; k++) {
-    if (best >= 0 && now_s() - started > SECONDS)
+    if (best >= 0 && s->work > WORK)
       break;
     tell(s, started, "adders", k + BELOW + 1, BELOW + ABOVE + 1);
     int j = try_point(s, r, W, exp2(centre + NEAR_STEP * k));
@@ -167,7 +187,11 @@ static void get_rows(Search *s, const Samples *data, bool hold_back) {
   own = own < MAX_FIT ? own : MAX_FIT;
   own = own < room / 6 ? own : room / 6;
   held = held < room / 3 ? held : room / 3;
-  rows_make(s, data, own, room * 2 / 3 < ROWS_TO_FIT ? room * 2 / 3 : ROWS_TO_FIT, hold_back ? held : 0);
+  size_t fit = room * 2 / 3 < ROWS_TO_FIT ? room * 2 / 3 : ROWS_TO_FIT;
+  while (fit > LEAST_ROWS && point_work(s, fit, 0) > point_work(s, 0, 0) + POINT_WORK)
+    fit = fit * 7 / 8;
+  own = own < fit / 4 ? own : fit / 4;
+  rows_make(s, data, own, fit, hold_back ? held : 0);
 }
 
 static int layers_of(const Graph *g) {
@@ -259,7 +283,7 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   *r = (SearchResult){.n_fit = s->n_fit, .n_held = s->n - s->n_fit, .classes = s->classes, .labels = s->label != NULL};
   double started = now_s();
   int worse = 0, best = -1, from = widest ? widest : 1;
-  for (int W = from; W >= (widest ? LEAST_WIDTH : 1) && worse < 2 && (best < 0 || now_s() - started < SECONDS); W--) {
+  for (int W = from; W >= (widest ? LEAST_WIDTH : 1) && worse < 2 && (best < 0 || s->work < WORK / 2); W--) {
     if (widest)
       set_width(s, W);
     int here = bisect(s, r, W, started);

@@ -32,6 +32,7 @@ typedef struct {
   int n_neurons;
   double **reads;              /* by tensor id: signed digits that read each group's elements; NULL before the first pass */
   double *range_lo, *range_hi; /* by tensor id */
+  double work;                 /* done, in operations */
 } Search;
 
 typedef struct {
@@ -64,7 +65,7 @@ double likeliest_temperature(const Search *s);
 /* ---- search.c ---- */
 
 /* Adder bits of the network as it stands, and the LUTs of its tables; negative after an error. */
-double search_true_bits(const Search *s);
+double search_true_bits(Search *s);
 
 /* ---- search_round.c ---- */
 
@@ -80,6 +81,8 @@ void each_product(const Node *n, ProductFn *f, void *ctx);
 Groups groups_of(const Graph *g, const Tensor *t);
 /* Rounds the weights of node k and of all that share them, unless an earlier one did it. */
 void round_shared(Search *s, int k, double price);
+/* Operations that it takes for node n over so many rows. */
+double round_work(const Node *n, size_t fit);
 /* A constant that is added to a sum takes the mean error of what came before. */
 void refit_bias(Search *s, const Node *n);
 

@@ -81,13 +81,19 @@ static Format stored(const Tensor *t, int64_t row) {
 }
 
 /* Which of the products of one sample each are taken: all, or as many as make MAX_ROWS. */
-static size_t stride_of(const Search *s, const Matrix *m) {
-  return m->positions > 1 ? stride_through(m->positions, s->n_fit * m->positions / MAX_ROWS + 1) : 1;
+static size_t stride_of(const Matrix *m, size_t fit) {
+  return m->positions > 1 ? stride_through(m->positions, fit * m->positions / MAX_ROWS + 1) : 1;
 }
 
-static size_t rows_fitted(const Search *s, const Matrix *m) {
-  size_t stride = stride_of(s, m);
-  return (s->n_fit * m->positions + stride - 1) / stride;
+static size_t rows_fitted(const Matrix *m, size_t fit) {
+  size_t stride = stride_of(m, fit);
+  return (fit * m->positions + stride - 1) / stride;
+}
+
+double round_work(const Node *n, size_t fit) {
+  Matrix m = matrix_of(n);
+  double rows = m.rows, cols = m.cols, products = (double)rows_fitted(&m, fit);
+  return m.groups * (products * rows * (rows / 2 + cols) + 2 * rows * rows * rows + 6 * cols * rows * rows);
 }
 
 /* Input i of the matrix and its results at each position: element numbers; -1: padding. */
@@ -132,7 +138,8 @@ void each_product(const Node *n, ProductFn *f, void *ctx) {
 /* Inputs, float results and weights of rows, one after the other; `ahead`: inputs as the float network has them, rounded, where the
  * quantized one has not come yet. */
 static void collect(const Search *s, const Node *n, const Matrix *m, bool ahead, double *x, double *z, double *weight) {
-  size_t rows = (size_t)m->rows, cols = (size_t)m->cols, stride = stride_of(s, m), mx = count(n->in[0]), mz = count(n->out[0]), at = 0;
+  size_t rows = (size_t)m->rows, cols = (size_t)m->cols, stride = stride_of(m, s->n_fit), mx = count(n->in[0]), mz = count(n->out[0]),
+         at = 0;
   int64_t *from = mem_scratch(m->positions * rows, sizeof *from), *to = mem_scratch(m->positions * cols, sizeof *to);
   const double *value = (ahead ? s->f : s->q)[n->in[0]->id], *of = s->weight[n->out[0]->id];
   geometry(n, m, from, to);
@@ -190,7 +197,7 @@ static void round_matrix(Search *s, const int *member, int members, int group, d
   size_t total = 0, cells = (size_t)rows * (size_t)cols;
   for (int i = 0; i < members; i++) {
     Matrix of = matrix_of(s->g->node[member[i]]);
-    total += rows_fitted(s, &of);
+    total += rows_fitted(&of, s->n_fit);
   }
   double *weights = mem_scratch(cells, 8), *q = mem_scratch(cells, 8), *means = mem_scratch((size_t)cols, 8),
          *gain = mem_scratch((size_t)cols, 8), *x = mem_scratch(total * (size_t)rows, 8), *z = mem_scratch(total * (size_t)cols, 8),
@@ -201,7 +208,7 @@ static void round_matrix(Search *s, const int *member, int members, int group, d
     Matrix of = matrix_of(one);
     of.group = group;
     collect(s, one, &of, ahead && i, x + (size_t)at * (size_t)rows, z + (size_t)at * (size_t)cols, weight + at);
-    at += (int)rows_fitted(s, &of);
+    at += (int)rows_fitted(&of, s->n_fit);
     for (int j = 0; j < cols; j++) /* as many adders as positions: price and gain are of one */
       gain[j] += s->gain[one->out[0]->id][group * cols + j] / members / (double)of.positions;
   }
