@@ -71,7 +71,7 @@ class Bench:
     def make(self, d, target, limit):
         """What a target of the folder's Makefile found, as a dictionary; empty where it may not run or took too long."""
         h = hashlib.sha256(target.encode())
-        for f in [*sorted((d / "vhdl").iterdir()), d / "Makefile", *sorted((d / "tb").glob("synth.*"))]:
+        for f in [*sorted((d / "vhdl").iterdir()), *sorted((d / "tb").glob("synth.*" if target == "synth" else "*_verilator.cpp"))]:
             h.update(f.read_bytes())
         key = h.hexdigest()
         old = self.found.get(key)
