@@ -5,6 +5,7 @@
 # make fuzz          random networks: SEED=1 N=100 GHDL=10
 # make bench         nngen beside da4ml and alkaid: cells, registers, times (hours; SYNTH=0: minutes, without yosys; ROWS='jet_like@*')
 # make bench-search  --target-loss beside uniform formats, on held-back data (an hour; ROWS=digits)
+# make bench-stream  the last part of it alone: networks as streams (an hour; SYNTH=0 SIMULATE=0: a minute, without yosys and Verilator; ROWS='mlp3@*')
 # make bench-cells   counts the cells of every model with yosys, into tests/bench/cells.tsv (an hour)
 # make deps          install what is missing (Debian/Ubuntu)
 # make golden-update take the present output as the expected one
@@ -23,7 +24,7 @@ OBJ := $(SRC:gen/%.c=$(BUILD)/%.o) $(BUILD)/onnx.pb-c.o $(BUILD)/embedded.o
 EMBED := $(shell find templates runtime testbench -type f 2>/dev/null | LC_ALL=C sort)
 PROTO ?= /usr/include/onnx/onnx.proto
 
-.PHONY: all deps bench bench-venv bench-search bench-cells demo demo-built test test-fast test-built test-programs fuzz kept golden-update table sanitize clean install format lint
+.PHONY: all deps bench bench-venv bench-search bench-stream bench-cells demo demo-built test test-fast test-built test-programs fuzz kept golden-update table sanitize clean install format lint
 all: $(BUILD)/nngen
 
 $(BUILD)/nngen: $(BUILD)/main.o $(BUILD)/libnngen.a
@@ -100,11 +101,13 @@ table: $(BUILD)/nngen
 	@BUILD=$(BUILD) tests/table.sh | tee $(BUILD)/table.md && python3 tests/readme_table.py < $(BUILD)/table.md
 
 SYNTH ?= 900
+SIMULATE ?= 900
 ROWS ?= *
 BENCH_VENV = build/bench-venv
 bench: bench-venv $(BUILD)/bench_mcm
 	@$(BENCH_VENV)/bin/python tests/bench/bench.py --synth $(SYNTH) --rows '$(ROWS)'
 	@$(BENCH_VENV)/bin/python tests/bench/bench_search.py --synth $(SYNTH) --rows '$(ROWS)'
+	@$(MAKE) -s bench-stream
 bench-search: bench-venv
 	@$(BENCH_VENV)/bin/python tests/bench/bench_search.py --rows '$(ROWS)'
 bench-venv: $(BUILD)/nngen
@@ -112,6 +115,9 @@ bench-venv: $(BUILD)/nngen
 	@cmp -s tests/bench/requirements.txt $(BENCH_VENV)/made-from.txt || \
 	  { python3 -m venv $(BENCH_VENV) && $(BENCH_VENV)/bin/pip install -q --disable-pip-version-check -r tests/bench/requirements.txt && \
 	    cp tests/bench/requirements.txt $(BENCH_VENV)/made-from.txt; }
+bench-stream: $(BUILD)/nngen
+	@tests/deps.sh all
+	@python3 tests/bench/bench_stream.py --synth $(SYNTH) --simulate $(SIMULATE) --rows '$(ROWS)'
 $(BUILD)/bench_mcm: tests/bench/bench_mcm.c $(BUILD)/libnngen.a
 	$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $< $(BUILD)/libnngen.a $(LIBS)
 bench-cells: $(BUILD)/nngen
