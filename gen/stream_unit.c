@@ -222,7 +222,7 @@ static void kernel_unit(const Build *b, Unit *u, Kernel *lowered) {
 static void adder_graphs(const Build *b, const Unit *u, Kernel *k, const int *arg, int *sum) {
   enum { MOST_AT_ONCE = 4096 };
   const int block = u->n * u->m <= 2 * MOST_AT_ONCE ? u->m : MOST_AT_ONCE / u->n > 1 ? MOST_AT_ONCE / u->n : 1;
-  const McmOptions opt = {.searches = b->o->effort};
+  const McmOptions opt = {.searches = block == u->m ? b->o->effort : 1};
   int64_t *m = mem_array((size_t)u->n * (size_t)block + 1, sizeof *m);
   i128 *bias = mem_array((size_t)u->m + 1, sizeof *bias);
   for (int j = 0; j < u->m; j++)
