@@ -33,6 +33,12 @@ if [ "$1" = full ]; then
   check search.jet_like smaller jet_like 1% 22
   check search.ch1 smaller ch1 0.5% 70
   check search.cnn1d smaller cnn1d 1% 50
+  # 400,000 products: the counted operations end the search in time on any machine (seconds of processor, not of the clock)
+  large() (
+    ulimit -t 60
+    "$NNGEN" models/stream/lenet28.onnx --q=8,auto --data=models/data/lenet28_x.npy --labels=models/data/lenet28_y.npy --target-loss=0.5% --target=c --plots=none -q -o "$WORK/large"
+  )
+  check search.ends large
 fi
 
 # few samples, in coarser steps than the port's: mix-ups come in the same steps, else nothing passes
