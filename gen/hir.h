@@ -303,6 +303,8 @@ typedef struct {
 HirCells *hir_cells(const Kernel *k);
 /* Of one table with words of that many bits. */
 double hir_table_luts(const HirTable *t, int width);
+/* Block RAMs of 18 Kb for a memory, in the shape that takes fewest. */
+int64_t hir_brams(int64_t words, int bits);
 /* Carry-chain bits of one value (0 when it is no adder). */
 int hir_adder_bits(const Kernel *k, const HirValue *v);
 

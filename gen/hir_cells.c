@@ -19,7 +19,7 @@
 #define LUT_SELECT 0.4 /* a bit of a multiplexer, comparison, minimum or maximum: mostly one with a neighbour */
 #define LUT_TABLE 2.6
 
-enum { BRAM_LEAST_BITS = 129 * 64, BRAM_ENTRIES = 1024, BRAM_WIDTH = 18, CHUNK = 64 };
+enum { BRAM_LEAST_BITS = 129 * 64, CHUNK = 64 };
 
 /* ---- adders ---- */
 
@@ -74,10 +74,21 @@ double hir_table_luts(const HirTable *t, int width) {
   return chunks > 1 ? LUT_TABLE * different : different;
 }
 
+int64_t hir_brams(int64_t words, int bits) {
+  enum { SHAPES = 5, WORDS = 1024 };
+  static const int width[SHAPES] = {18, 9, 4, 2, 1}; /* of WORDS, 2 * WORDS, ... */
+  int64_t best = INT64_MAX;
+  for (int i = 0; i < SHAPES; i++) {
+    const int64_t n = (words + (WORDS << i) - 1) / (WORDS << i) * ((bits + width[i] - 1) / width[i]);
+    best = n < best ? n : best;
+  }
+  return best;
+}
+
 static int table_brams(const HirTable *t, int width) {
   if ((int64_t)t->entries * width <= BRAM_LEAST_BITS)
     return 0;
-  return (t->entries + BRAM_ENTRIES - 1) / BRAM_ENTRIES * ((width + BRAM_WIDTH - 1) / BRAM_WIDTH);
+  return (int)hir_brams(t->entries, width);
 }
 
 /* ---- multipliers: DSP48E1, 25 x 18 signed ---- */

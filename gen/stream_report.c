@@ -50,14 +50,14 @@ Kernel *stream_layers(const Stream *s) {
 
 /* ---- cells ---- */
 
-enum { LUTRAM_DEPTH = 64, LUTRAM_MOST_BITS = 8192, BRAM_DEPTH = 1024, BRAM_WIDTH = 18 };
+enum { LUTRAM_DEPTH = 64, LUTRAM_MOST_BITS = 8192 };
 
 /* A memory of that many words: LUT RAM (64 words of 3 bits in 4 LUTs) where it is small, else block RAMs. */
 static void memory(HirCost *c, int64_t words, int64_t bits) {
   if (words <= LUTRAM_DEPTH || words * bits <= LUTRAM_MOST_BITS)
     c->luts += (words + LUTRAM_DEPTH - 1) / LUTRAM_DEPTH * ((4 * bits + 2) / 3);
   else
-    c->brams += (words + BRAM_DEPTH - 1) / BRAM_DEPTH * ((bits + BRAM_WIDTH - 1) / BRAM_WIDTH);
+    c->brams += hir_brams(words, (int)bits);
 }
 
 static int64_t power_of_two(int64_t n) {

@@ -26,9 +26,35 @@ esac
 command -v "$YOSYS" >/dev/null 2>&1 || { echo "SKIP: $YOSYS is not installed (Debian, Ubuntu: sudo apt-get install yosys)"; exit 77; }
 version=$("$YOSYS" -V 2>/dev/null | cut -d' ' -f2)
 
+# Tables as files: yosys takes time by the square of the number of assignments in an initial block.
+rm -rf build/tables && mkdir -p build/tables
+awk '
+  /^ *initial begin$/ { held = $0; next }
+  (held != "" || n > 0) && /^ *[A-Za-z0-9_]+\[[0-9]+\] = [0-9]+\047b[01]+;$/ {
+    split($0, part, /[][;]|\047b/)
+    word[part[2] + 0] = part[4]
+    if (n++ == 0) {
+      file = "build/tables/" NR ".txt"
+      sub(/^ */, "", part[1])
+      print "  initial $readmemb(\"" file "\", " part[1] ");"
+    }
+    held = ""
+    next
+  }
+  n > 0 {
+    for (i = 0; i < n; i++)
+      print word[i] >file
+    close(file)
+    n = 0
+    if (/^ *end$/)
+      next
+  }
+  held != "" { print held; held = "" }
+  { print }' "build/$top.v" >build/tables.v
+
 # as Verilog-2005: SystemVerilog has more reserved words, and the model's names come through
 rm -f build/cells.txt build/pnr.log
-"$YOSYS" -p "read_verilog build/$top.v; $pass -top $top; tee -q -o build/cells.txt stat" >build/synth.log 2>&1 || fail build/synth.log "yosys failed (build/synth.log)"
+"$YOSYS" -p "read_verilog build/tables.v; $pass -top $top; tee -q -o build/cells.txt stat" >build/synth.log 2>&1 || fail build/synth.log "yosys failed (build/synth.log)"
 count() { awk -v "family=$FAMILY" -v "what=$1" -f tb/synth.awk build/cells.txt; }
 luts=$(count lut)
 
@@ -48,7 +74,7 @@ module ${top}_pnr(input clk, input rst, input si, output so);
   assign so = y[@PNR_OUT@-1];
 endmodule
 END
-  "$YOSYS" -p "read_verilog build/$top.v build/pnr.v; $pass -top ${top}_pnr -json build/pnr.json" >build/pnr_synth.log 2>&1 || return 1
+  "$YOSYS" -p "read_verilog build/tables.v build/pnr.v; $pass -top ${top}_pnr -json build/pnr.json" >build/pnr_synth.log 2>&1 || return 1
   timeout "$PNR_SECONDS" "$@" --json build/pnr.json --freq "$(awk 'BEGIN { print 1000 / @CLOCK@ }')" --timing-allow-fail >build/pnr.log 2>&1 || return 1
   awk '/Max frequency for clock/ { for (i = 1; i < NF; i++) if ($(i + 1) == "MHz") mhz = $i } END { if (mhz) print mhz }' build/pnr.log
 }

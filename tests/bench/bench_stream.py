@@ -66,7 +66,7 @@ class Bench:
         self.out, self.synth, self.simulate = out, synth, simulate
         self.store = out / "found.json"
         self.found = json.loads(self.store.read_text()) if self.store.exists() else {}
-        self.missed = []
+        self.missed, self.without = [], {"not simulated": [], "cells estimated, yosys not run to its end": []}
 
     def make(self, d, target, limit):
         """What a target of the folder's Makefile found, as a dictionary; empty where it may not run or took too long."""
@@ -117,13 +117,15 @@ class Bench:
             if "failed" in sim or not sim.get("pass", True):
                 self.missed.append(f"{name}: simulation: {sim}")
             elif "interval" not in sim:
-                self.missed.append(f"{name}: not simulated" + (f" within {sim['over']} s" if "over" in sim else ""))
+                self.without["not simulated"].append(name + (f" (more than {sim['over']} s)" if "over" in sim else ""))
         if synth:
             cells = self.make(d, "synth", self.synth)
             if "lut" in cells:
                 v.update(cells=cells, by="yosys")
             else:
-                self.missed.append(f"{name}: cells are estimates; yosys " + (f"took more than {cells['over']} s" if "over" in cells else cells.get("failed", "was not run")))
+                self.without["cells estimated, yosys not run to its end"].append(name + (f" (more than {cells['over']} s)" if "over" in cells else ""))
+                if "failed" in cells:
+                    self.missed.append(f"{name}: yosys: {cells['failed']}")
         return v
 
     def efficient(self, name, s, bound):
@@ -146,9 +148,10 @@ class Bench:
             return []
         layers = [u for u in v["s"]["units"] if u["nonzero_weights"]]
         given = reuse if reuse and reuse > 1 else None
-        right = all(u["multipliers"] == math.ceil(u["nonzero_weights"] / (given or u["reuse"])) for u in layers)
-        if reuse != 1 and not right:
-            self.missed.append(f"{name}: multipliers are not ceil(nonzero / R)")
+        wrong = [(u["multipliers"], n) for u in layers if u["multipliers"] != (n := math.ceil(u["nonzero_weights"] / (given or u["reuse"])))]
+        right = not wrong
+        if reuse != 1 and wrong:
+            self.missed.append(f"{name}: multipliers of a layer " + ", ".join(f"{a}, ceil(nonzero/R) {n}" for a, n in wrong))
         R = ", ".join(str(u["reuse"]) for u in layers)
         return [f"| {label} | {R} | {v['took']:.1f} | {self.cycles(name, v)} | {', '.join(str(u['multipliers']) for u in layers)} | "
                 f"{'–' if reuse == 1 else 'yes' if right else 'no'} | {cells(v)} | {self.efficient(name, v['s'], 0.9)} |"]
@@ -204,6 +207,7 @@ def main():
             nets += b.net(name, (models if name != "cnn1d" else ROOT / "models") / f"{name}.onnx")
     if not dense and not nets and not b.missed:
         return
+    b.missed += [f"{what}: {', '.join(names)}" for what, names in b.without.items() if names]
     print("Missed:" if b.missed else "Every bound is met.", *(f"- {m}" for m in b.missed), "", sep="\n")
     same = "DSP | BRAM | LUT | LUT RAM, SRL | FF | by"
     print(*table(f"network | R by layer | s | latency | interval | simulated | multipliers by layer | ceil(nonzero/R) | {same} | efficiency", dense),
