@@ -103,7 +103,8 @@ static char *hardware(const Kernel *k) {
 void folder_texts(Folder *f, const char *const *pairs) {
   static const char *const files[][2] = {{"Makefile", "templates/text/Makefile"},      {"README.md", "templates/text/README.md"},
                                          {"vivado.tcl", "templates/text/vivado.tcl"},  {"quartus.tcl", "templates/text/quartus.tcl"},
-                                         {"tb/synth.awk", "templates/text/synth.awk"}, {"tb/synth.sh", "templates/text/synth.sh"}};
+                                         {"tb/synth.awk", "templates/text/synth.awk"}, {"tb/tables.awk", "templates/text/tables.awk"},
+                                         {"tb/synth.sh", "templates/text/synth.sh"}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     template_render(folder_add(f, files[i][0]), files[i][1], pairs);
 }

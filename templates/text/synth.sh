@@ -28,29 +28,7 @@ version=$("$YOSYS" -V 2>/dev/null | cut -d' ' -f2)
 
 # Tables as files: yosys takes time by the square of the number of assignments in an initial block.
 rm -rf build/tables && mkdir -p build/tables
-awk '
-  /^ *initial begin$/ { held = $0; next }
-  (held != "" || n > 0) && /^ *[A-Za-z0-9_]+\[[0-9]+\] = [0-9]+\047b[01]+;$/ {
-    split($0, part, /[][;]|\047b/)
-    word[part[2] + 0] = part[4]
-    if (n++ == 0) {
-      file = "build/tables/" NR ".txt"
-      sub(/^ */, "", part[1])
-      print "  initial $readmemb(\"" file "\", " part[1] ");"
-    }
-    held = ""
-    next
-  }
-  n > 0 {
-    for (i = 0; i < n; i++)
-      print word[i] >file
-    close(file)
-    n = 0
-    if (/^ *end$/)
-      next
-  }
-  held != "" { print held; held = "" }
-  { print }' "build/$top.v" >build/tables.v
+awk -v dir=build/tables -f tb/tables.awk "build/$top.v" >build/tables.v
 
 # as Verilog-2005: SystemVerilog has more reserved words, and the model's names come through
 rm -f build/cells.txt build/pnr.log
