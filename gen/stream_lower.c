@@ -186,8 +186,8 @@ static void lower_map(Build *b, const Node *n) {
   if (!view_layout(b, x, &l))
     l = layout_by_shape(x);
   const int axis = channel_axis(x, l);
-  if (!along_channels(n, axis) || n->op == OP_ReduceMax || n->op == OP_ReduceMin || n->op == OP_MatMul || n->op == OP_Gather ||
-      n->op == OP_Resize || n->op == OP_Upsample || (axis < 0 && !stream_chain_uniform(chain, count))) {
+  if (!along_channels(n, axis) || n->op == OP_ReduceMax || n->op == OP_ReduceMin || n->op == OP_MatMul || n->op == OP_Gemm ||
+      n->op == OP_Gather || n->op == OP_Resize || n->op == OP_Upsample || (axis < 0 && !stream_chain_uniform(chain, count))) {
     diag_error(EXIT_UNSUPPORTED, n,
                "in stream mode it works along the channels of a position only (%d x %d positions of %d channels come in)", l.rows, l.cols,
                l.channels);
