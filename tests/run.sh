@@ -63,11 +63,11 @@ kept|600|tests/fuzz/run.sh kept
 recurrent|900|tests/e2e/recurrent.sh full
 search|400|tests/e2e/search.sh full
 search-recurrent|400|tests/e2e/search_recurrent.sh full
-graphs|600|tests/e2e/graphs.sh full
+graphs|1200|tests/e2e/graphs.sh full
 standards|600|tests/e2e/standards.sh full
 bench-fails|400|tests/e2e/bench_fails.sh full
 bench2|400|tests/e2e/test_bench_fails.sh full
-readme|600|tests/e2e/readme.sh
+readme|900|tests/e2e/readme.sh
 demo|300|tests/e2e/demo.sh
 sanitize|600|tests/e2e/sanitize.sh
 synth|240|tests/e2e/synth.sh
