@@ -118,45 +118,50 @@ int64_t lower_axis_at(Axis a, int64_t group, int64_t member) {
   return (group / a.inner * a.members + member) * a.inner + group % a.inner;
 }
 
-/* Reshape, Transpose, Slice, Concat, Pad, ...: their float evaluator, run on element numbers, says where each element goes. */
-static void lower_move(Lower *l, const Node *n) {
+double **move_numbers(const Node *n, int64_t *first) {
   const double **in = mem_array((size_t)n->n_in + 1, sizeof *in);
   double **out = mem_array((size_t)n->n_out + 1, sizeof *out);
-  int64_t total = 0;
-  for (int i = 0; i < n->n_in; i++)
-    total += n->in[i] ? tensor_count(n->in[i]) : 0;
-  Num *source = mem_array((size_t)total + 2, sizeof *source);
-  int64_t next = 1; /* number 0 is the zero that Pad puts in */
-  source[0] = (Num){hir_const(l->k, 0), 0};
+  int64_t next = 1;
   for (int i = 0; i < n->n_in; i++) {
     const Tensor *t = n->in[i];
+    first[i] = -1;
     if (!t)
       continue;
-    bool moved = i == 0 || n->op == OP_Concat || (n->op == OP_Pad && i == 2);
+    const bool moved = i == 0 || n->op == OP_Concat || (n->op == OP_Pad && i == 2);
     if (!moved) { /* indices, shapes, axes */
       in[i] = t->value;
       continue;
     }
-    const Num *num = lower_in(l, t);
-    int64_t count = tensor_count(t);
+    const int64_t count = tensor_count(t);
     double *number = mem_array((size_t)count + 1, sizeof *number);
-    for (int64_t j = 0; j < count; j++, next++) {
-      source[next] = num[j];
-      number[j] = (double)next;
-    }
+    first[i] = next;
+    for (int64_t j = 0; j < count; j++)
+      number[j] = (double)next++;
     in[i] = number;
   }
   for (int i = 0; i < n->n_out; i++)
     if (n->out[i])
       out[i] = mem_array((size_t)tensor_count(n->out[i]) + 1, sizeof(double));
   op_info[n->op].eval(n, in, out);
+  return out;
+}
+
+static void lower_move(Lower *l, const Node *n) {
+  int64_t *first = mem_array((size_t)n->n_in + 1, sizeof *first), total = 1;
+  double **from = move_numbers(n, first);
+  for (int i = 0; i < n->n_in; i++)
+    total += first[i] >= 0 ? tensor_count(n->in[i]) : 0;
+  Num *source = mem_array((size_t)total, sizeof *source);
+  source[0] = (Num){hir_const(l->k, 0), 0};
+  for (int i = 0; i < n->n_in; i++)
+    if (first[i] >= 0)
+      memcpy(source + first[i], lower_in(l, n->in[i]), (size_t)tensor_count(n->in[i]) * sizeof *source);
   for (int i = 0; i < n->n_out; i++) {
     if (!n->out[i])
       continue;
     Num *num = lower_out(l, n->out[i]);
-    int64_t count = tensor_count(n->out[i]);
-    for (int64_t j = 0; j < count; j++)
-      num[j] = source[(int64_t)out[i][j]];
+    for (int64_t j = 0; j < tensor_count(n->out[i]); j++)
+      num[j] = source[(int64_t)from[i][j]];
   }
 }
 

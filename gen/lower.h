@@ -81,6 +81,10 @@ void quant_all(Lower *l, const Tensor *t);
 void const_product(Lower *l, int rows, int cols, const Num *x, const Num *w, const Num *bias, Num *y);
 /* What follows the sums of t: for l->ahead. */
 Ahead look_ahead(const Lower *l, const Tensor *t);
+/* Reshape, Transpose, Slice, Concat, Pad, ...: their float evaluator, run on element numbers, says where each element goes. Element e of
+ * input i has the number first[i] + e, where that is not an index, a shape or the like (-1); 0 is the zero that Pad puts in. By output, the
+ * number in each place. */
+double **move_numbers(const Node *n, int64_t *first);
 /* Whether the kernel has grown beyond what can be compiled; says so, once. */
 bool lower_too_large(Lower *l);
 /* Element of `from` that broadcasting puts at element e of `to`. */

@@ -118,24 +118,34 @@ static void tell(const Search *s, double started, const char *what, int at, int 
     fprintf(stderr, what ? "\rsearching: %s, point %d of %d " : "\r%60s\r", what ? what : "", at, of);
 }
 
+bool point_passes(const Search *s, Point *p) {
+  const double target = s->o->target_loss;
+  const bool expected = p->loss + p->error <= target && p->lost <= target;
+  const bool counted = s->classes && s->label && p->lost + p->lost_error <= target;
+  if (counted && !expected)
+    p->loss = p->lost, p->error = p->lost_error;
+  return expected || counted;
+}
+
+int point_add(SearchResult *r, int width, double price, const Point *p, bool pass) {
+  r->point = mem_grow(r->point, r->n, &r->cap, sizeof *r->point);
+  r->point[r->n++] = (SearchPoint){.width = width,
+                                   .price = price,
+                                   .adder_bits = p->cost,
+                                   .true_bits = -1,
+                                   .loss = p->loss,
+                                   .error = p->error,
+                                   .pass = pass,
+                                   .lost = p->lost,
+                                   .changed = p->changed,
+                                   .deviation = p->deviation};
+  return r->n - 1;
+}
+
 static int try_point(Search *s, SearchResult *r, int W, double price) {
   Point p = point(s, price);
-  double target = s->o->target_loss;
-  bool pass = (p.loss + p.error <= target && p.lost <= target) || (s->classes && s->label && p.lost + p.lost_error <= target);
-  if (pass && (p.loss + p.error > target || p.lost > target)) /* by what was counted */
-    p.loss = p.lost, p.error = p.lost_error;
-  r->point = mem_grow(r->point, r->n, &r->cap, sizeof *r->point);
-  r->point[r->n++] = (SearchPoint){.width = W,
-                                   .price = price,
-                                   .adder_bits = p.cost,
-                                   .true_bits = -1,
-                                   .loss = p.loss,
-                                   .error = p.error,
-                                   .pass = pass,
-                                   .lost = p.lost,
-                                   .changed = p.changed,
-                                   .deviation = p.deviation};
-  return r->n - 1;
+  const bool pass = point_passes(s, &p);
+  return point_add(r, W, price, &p, pass);
 }
 
 /* By bisection at one width; the cheapest that passes, by products, or -1. */

@@ -57,6 +57,11 @@ void rows_make(Search *s, const Samples *data, size_t own, size_t fit, size_t he
 /* Sets gain and weight of all layers' results and of what lies between them. */
 void find_gains(Search *s);
 void measure(const Search *s, Point *p);
+/* Whether it is within the target, by the loss that is expected or, of decisions with labels, by what was counted, which its loss and error
+ * become then. */
+bool point_passes(const Search *s, Point *p);
+/* Its number in the result. */
+int point_add(SearchResult *r, int width, double price, const Point *p, bool pass);
 /* Sets y and classes. */
 void rows_decision(Search *s);
 /* Of the float network's probabilities, given the labels held back. */

@@ -172,22 +172,9 @@ static int try_point(Joint *j, SearchResult *r, double price) {
     measure_regression(j, &p);
     pass = p.loss + p.error <= target && p.lost - 3 * p.lost_error <= target;
   } else {
-    pass = (p.loss + p.error <= target && p.lost <= target) || (s->classes && s->label && p.lost + p.lost_error <= target);
-    if (pass && (p.loss + p.error > target || p.lost > target))
-      p.loss = p.lost, p.error = p.lost_error;
+    pass = point_passes(s, &p);
   }
-  r->point = mem_grow(r->point, r->n, &r->cap, sizeof *r->point);
-  r->point[r->n++] = (SearchPoint){.width = s->o->W,
-                                   .price = price,
-                                   .adder_bits = p.cost,
-                                   .true_bits = -1,
-                                   .loss = p.loss,
-                                   .error = p.error,
-                                   .pass = pass,
-                                   .lost = p.lost,
-                                   .changed = p.changed,
-                                   .deviation = p.deviation};
-  return r->n - 1;
+  return point_add(r, s->o->W, price, &p, pass);
 }
 
 /* Tries the network as it stands as a point, and keeps it. */

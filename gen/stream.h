@@ -127,7 +127,6 @@ struct Unit {
 
   int64_t interval;    /* cycles from a frame's to the next one's, of this unit alone */
   int64_t first, last; /* cycle of its first and last beat, of the first frame, from the network's first beat (stream_time.c) */
-  int64_t busy;
 };
 
 typedef struct {
@@ -181,9 +180,9 @@ void stream_sum_range(const Unit *u, int row, int first, int n, i128 *lo, i128 *
 /* ---- stream_time.c: the whole stream, cycle by cycle ---- */
 
 /* `frames` frames as fast as the stream takes them, each input edge a stream of its own, outputs always ready. Sets latency, interval (-1
- * when frames is 1), of each unit first, last, interval and busy (cycles of a frame in which it works on a position), of each link
- * most_held; a link of depth 0 never fills. False when it gets stuck: FIFOs too small, or a unit that gives fewer beats than its edge has;
- * latency and interval are -1 then. Wants kernels with stages (for vhdl_latency) and `emits`. */
+ * when frames is 1), of each unit first, last and interval, of each link most_held; a link of depth 0 never fills. False when it gets
+ * stuck: FIFOs too small, or a unit that gives fewer beats than its edge has; latency and interval are -1 then. Wants kernels with stages
+ * (for vhdl_latency) and `emits`. */
 bool stream_time(Stream *s, int frames);
 /* Cycles from frame to frame of one unit that never waits for a beat or a FIFO. */
 int64_t stream_unit_interval(const Unit *u);

@@ -118,9 +118,10 @@ bool stream_chain_uniform(const Node *const *n, int count);
 
 /* ---- stream_taps.c ---- */
 
-/* Fills taps, n, m, w, bias, frac and products of a product, links its input, and gives the layout of its result. False: not a product that
- * streams can do (diag_error was called), or none at all (it was not). */
+/* Sums of inputs times constants: what streams make of multipliers. */
 bool stream_is_product(const Node *n);
+/* Fills taps, n, m, w, bias and frac of such a node's unit and links its input. layout: of its result; *element: the result's elements
+ * where they lie otherwise (Edge.element), else NULL. False after diag_error. */
 bool stream_product(Build *b, Unit *u, const Node *n, Layout *result, int **element);
 /* The same for a window of which a kernel makes one position (MaxPool). */
 bool stream_window(Build *b, Unit *u, const Node *n, Layout *result);

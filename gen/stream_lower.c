@@ -49,17 +49,13 @@ static Tensor one_position(const Tensor *t, int axis, int channels) {
 
 /* ---- products ---- */
 
-static Format sums_format(const Unit *u, Format x) {
+static Format sums_format(const Unit *u) {
   i128 lo = 0, hi = 0;
   for (int j = 0; j < u->m; j++) {
-    i128 l = u->bias[j], h = u->bias[j];
-    for (int i = 0; i < u->n; i++) {
-      const i128 w = u->w[(int64_t)j * u->n + i];
-      l += w * (w > 0 ? format_min(x) : format_max(x));
-      h += w * (w > 0 ? format_max(x) : format_min(x));
-    }
-    lo = l < lo ? l : lo;
-    hi = h > hi ? h : hi;
+    i128 l, h;
+    stream_sum_range(u, j, 0, u->n, &l, &h);
+    lo = l + u->bias[j] < lo ? l + u->bias[j] : lo;
+    hi = h + u->bias[j] > hi ? h + u->bias[j] : hi;
   }
   const int W = hir_width_of(lo < 0 ? lo : -1, hi);
   return (Format){W, W - u->frac, true};
@@ -106,7 +102,7 @@ static void lower_product(Build *b, const Node *n) {
   count_products(u);
   const Node *const *rest = chain + bias;
   u->finish_n = stream_chain_uniform(rest + 1, count - bias - 1) ? 1 : u->m / repeat;
-  const Format sums = sums_format(u, u->in[0]->edge->fmt);
+  const Format sums = sums_format(u);
   if (sums.W > 62) {
     diag_error(EXIT_UNSUPPORTED, n, "its sums need %d bits; in stream mode they may have 62", sums.W);
     return;

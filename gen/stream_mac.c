@@ -329,21 +329,16 @@ static int make_sum(Mac *mac, const Sum *sum, int f, int beat) {
   int *choice = mem_array((size_t)l->beats, sizeof *choice), *value = mem_array((size_t)l->beats + 1, sizeof *value), terms = 0;
   int64_t *bias = mem_array((size_t)l->beats, sizeof *bias);
   i128 lo = 0, hi = 0;
-  const Format x = u->in[0]->edge->fmt;
   for (int b = 0; b < l->beats; b++) {
     const int i = b * l->lanes + f;
     if (i >= u->m)
       continue;
     terms = sum[i].n_parts > terms ? sum[i].n_parts : terms;
     bias[b] = u->bias[sum[i].channel];
-    i128 from = bias[b], to = bias[b];
-    for (int j = 0; j < u->n; j++) {
-      const i128 w = u->w[(int64_t)sum[i].channel * u->n + j];
-      from += w * (w > 0 ? format_min(x) : format_max(x));
-      to += w * (w > 0 ? format_max(x) : format_min(x));
-    }
-    lo = from < lo ? from : lo;
-    hi = to > hi ? to : hi;
+    i128 from, to;
+    stream_sum_range(u, sum[i].channel, 0, u->n, &from, &to);
+    lo = from + bias[b] < lo ? from + bias[b] : lo;
+    hi = to + bias[b] > hi ? to + bias[b] : hi;
   }
   int *term = mem_array((size_t)terms + 1, sizeof *term);
   for (int p = 0; p < terms; p++) {

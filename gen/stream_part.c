@@ -93,10 +93,6 @@ static Node *copy_node(Graph *m, const Node *n, const Tensor *const *old, Tensor
   return c;
 }
 
-static bool has_window(const Node *n) {
-  return n->op == OP_MaxPool || n->op == OP_AveragePool;
-}
-
 /* The window itself is the input: one position, nothing around it. */
 static void at_one_position(Node *n) {
   int64_t one[MAX_RANK], zero[2 * MAX_RANK] = {0};
@@ -108,6 +104,29 @@ static void at_one_position(Node *n) {
   attr_set_ints(n, "pads", 2 * axes, zero);
   attr_set_string(n, "auto_pad", "NOTSET");
   attr_set_int(n, "ceil_mode", 0);
+}
+
+/* Whether the constants of an elementwise operator, shapes as broadcast, are the same at all positions. */
+static bool same_everywhere(const Node *n) {
+  const OpInfo *op = &op_info[n->op];
+  if (op->infer != infer_binary && op->infer != infer_nary && op->infer != infer_prelu)
+    return true;
+  const Tensor *x = NULL;
+  for (int i = 0; i < n->n_in; i++)
+    if (n->in[i] && !n->in[i]->value)
+      x = n->in[i];
+  for (int i = 0; x && i < n->n_in; i++) {
+    const Tensor *c = n->in[i];
+    for (int j = 1; c->value && j <= c->rank; j++) {
+      const int64_t of = c->dim[c->rank - j], at = j <= x->rank ? x->dim[x->rank - j] : 1;
+      if (of != 1 && of != at) {
+        diag_error(EXIT_UNSUPPORTED, n, "in stream mode the constant '%s' must be the same at all positions; --mode=parallel takes it",
+                   diag_text(c->name));
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 Kernel *stream_part(const Build *b, const Part *p) {
@@ -157,9 +176,9 @@ Kernel *stream_part(const Build *b, const Part *p) {
       m->in[m->n_in++] = t;
     }
     Node *c = copy_node(m, n, old, new, known);
-    if (has_window(c))
+    if (c->op == OP_MaxPool)
       at_one_position(c);
-    if (!op_info[c->op].infer(m, c))
+    if (!same_everywhere(c) || !op_info[c->op].infer(m, c))
       return NULL;
     c->opset = n->opset;
     old[known] = n->out[0], new[known++] = c->out[0];

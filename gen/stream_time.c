@@ -259,7 +259,6 @@ bool stream_time(Stream *s, int frames) {
   for (int i = 0; i < s->n_units; i++) {
     Unit *u = s->unit[i];
     u->interval = stream_unit_interval(u);
-    u->busy = u->kind == UNIT_MAP ? frame_beats(u->out) : (int64_t)u->front.out_rows * u->front.out_cols * u->front.steps;
   }
   return true;
 }

@@ -3,7 +3,6 @@
  * stream_view.c - where the elements of tensors are: on which edge, at which position, in which channel. Reshape, Transpose, Flatten,
  * Slice, Concat, Pad and their like only change this; hardware comes in where a reader needs another order than there is.
  */
-#include "op.h"
 #include "stream_build.h"
 #include <stdlib.h>
 
@@ -83,48 +82,38 @@ void view_from_edge(Build *b, const Tensor *t, Edge *e) {
       v[e->element[i]] = (Place){e, i};
 }
 
-/* The node's float evaluator on element numbers says where each element goes: as lower.c does it. */
 void view_move(Build *b, const Node *n) {
-  const double **in = mem_array((size_t)n->n_in + 1, sizeof *in);
-  double **out = mem_array((size_t)n->n_out + 1, sizeof *out);
-  int64_t total = 1;
   for (int i = 0; i < n->n_in; i++)
-    total += n->in[i] ? tensor_count(n->in[i]) : 0;
-  Place *source = mem_array((size_t)total + 1, sizeof *source);
-  int64_t next = 1; /* number 0 is the zero that Pad puts in */
+    if (i > 0 && n->op != OP_Concat && n->in[i] && !n->in[i]->value) {
+      diag_error(EXIT_UNSUPPORTED, n, "in stream mode '%s', which says what goes where, must be constant", diag_text(n->in[i]->name));
+      return;
+    }
+  int64_t *first = mem_array((size_t)n->n_in + 1, sizeof *first), total = 1;
+  double **from = move_numbers(n, first);
+  for (int i = 0; i < n->n_in; i++)
+    total += first[i] >= 0 ? tensor_count(n->in[i]) : 0;
+  Place *source = mem_array((size_t)total, sizeof *source);
   for (int i = 0; i < n->n_in; i++) {
     const Tensor *t = n->in[i];
-    if (!t)
+    if (first[i] < 0)
       continue;
-    if (!(i == 0 || n->op == OP_Concat)) {
-      if (n->op == OP_Pad && i == 2 && t->value && t->value[0] != 0)
+    if (n->op == OP_Pad && i == 2) {
+      if (t->value[0] != 0)
         diag_error(EXIT_UNSUPPORTED, n, "in stream mode pads only with zeros");
-      in[i] = n->op == OP_Pad && i == 2 ? mem_array(1, sizeof(double)) : t->value;
       continue;
     }
-    const Place *v = b->view[t->id];
-    if (!v) {
+    if (!b->view[t->id]) {
       diag_error(EXIT_UNSUPPORTED, n, "in stream mode it takes no constant '%s' among what it moves", diag_text(t->name));
       return;
     }
-    int64_t count = tensor_count(t);
-    double *number = mem_array((size_t)count + 1, sizeof *number);
-    for (int64_t j = 0; j < count; j++, next++) {
-      source[next] = v[j];
-      number[j] = (double)next;
-    }
-    in[i] = number;
+    memcpy(source + first[i], b->view[t->id], (size_t)tensor_count(t) * sizeof *source);
   }
-  for (int i = 0; i < n->n_out; i++)
-    if (n->out[i])
-      out[i] = mem_array((size_t)tensor_count(n->out[i]) + 1, sizeof(double));
-  op_info[n->op].eval(n, in, out);
   for (int i = 0; i < n->n_out; i++) {
     if (!n->out[i])
       continue;
     Place *v = room(b, n->out[i]);
     for (int64_t j = 0; j < tensor_count(n->out[i]); j++)
-      v[j] = source[(int64_t)out[i][j]];
+      v[j] = source[(int64_t)from[i][j]];
   }
 }
 
@@ -334,21 +323,14 @@ Layout view_input_layout(const Graph *g, const Tensor *t, int *element) {
       wanted = true;
       break;
     }
-    if (run_time_inputs(r) != 1 || !r->out[0] || tensor_count(r->out[0]) != n || r->in[0] != at)
+    if (r->op == OP_Pad || run_time_inputs(r) != 1 || !r->out[0] || tensor_count(r->out[0]) != n || r->in[0] != at)
       break;
     if (op_info[r->op].kind == KIND_MOVE && !op_info[r->op].lower) {
-      const double **in = mem_array((size_t)r->n_in + 1, sizeof *in);
-      double **out = mem_array((size_t)r->n_out + 1, sizeof *out);
-      for (int i = 1; i < r->n_in; i++)
-        in[i] = r->in[i] ? r->in[i]->value : NULL;
-      in[0] = number;
-      double *moved = mem_array((size_t)n + 1, sizeof *moved);
-      for (int i = 1; i < r->n_out; i++)
-        if (r->out[i])
-          out[i] = mem_array((size_t)tensor_count(r->out[i]) + 1, sizeof(double));
-      out[0] = moved;
-      op_info[r->op].eval(r, in, out);
-      number = moved;
+      int64_t *first = mem_array((size_t)r->n_in + 1, sizeof *first);
+      double *from = move_numbers(r, first)[0];
+      for (int64_t i = 0; i < n; i++)
+        from[i] = number[(int64_t)from[i] - first[0]];
+      number = from;
     }
     at = r->out[0];
   }

@@ -36,7 +36,7 @@ if [ "$1" = full ]; then
   # 400,000 products: the counted operations end the search in time on any machine (seconds of processor, not of the clock)
   large() (
     ulimit -t 60
-    "$NNGEN" models/stream/lenet28.onnx --q=8,auto --data=models/data/lenet28_x.npy --labels=models/data/lenet28_y.npy --target-loss=0.5% --target=c --plots=none -q -o "$WORK/large"
+    "$NNGEN" models/stream/lenet28.onnx --mode=parallel --q=8,auto --data=models/data/lenet28_x.npy --labels=models/data/lenet28_y.npy --target-loss=0.5% --target=c --plots=none -q -o "$WORK/large"
   )
   check search.ends large
 fi
