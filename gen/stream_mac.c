@@ -143,9 +143,7 @@ static int *reading_order(const Unit *u) {
 static FetchWord fetch_word(const Unit *u, int word) {
   const Front *f = &u->front;
   const int B = u->in[0]->edge->beats, tap = word / B;
-  if (f->rows == 1 && f->out_rows == 1)
-    return (FetchWord){0, word};
-  return (FetchWord){tap / u->taps.kernel_cols * f->row_dilation, tap % u->taps.kernel_cols * f->word_dilation + word % B};
+  return (FetchWord){tap / f->kernel_words * f->row_dilation, tap % f->kernel_words * f->word_dilation + word % B};
 }
 
 static bool agree(const int *a, const int *b, int n) {
