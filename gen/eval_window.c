@@ -6,6 +6,7 @@
 #include "window.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* Positions a with 0 <= a * stride + offset < size: [*lo, *hi). `a` itself stays below `limit`. */
 static void valid(int64_t stride, int64_t offset, int64_t size, int64_t limit, int64_t *lo, int64_t *hi) {
@@ -14,41 +15,62 @@ static void valid(int64_t stride, int64_t offset, int64_t size, int64_t limit, i
   *hi = *hi < limit ? *hi : limit;
 }
 
-/* One tap of one pair of channels: y[o] += m * x[i] wherever o and i meet. `a` walks the side that steps by 1, `b` the one that steps by
- * the stride: o and i, or (transposed) i and o. The last axis is the inner loop. */
-static void tap_run(const Window *w, const int64_t *tap, double m, const double *x, double *y) {
+/* Along the last axis, y[o] += m * x[i] wherever o and i meet at a tap: `n` of them from `a` and `b` on. `a` walks the side that steps by 1,
+ * `b` the one that steps by the stride: o and i, or (transposed) i and o. */
+typedef struct {
+  int64_t a, b, n;
+} Run;
+
+/* Runs of all taps, which are the same for all channels: those of tap t from first[t] to first[t + 1]. */
+static Run *find_runs(const Window *w, int64_t taps, int64_t *first) {
   const int64_t *a_dim = w->transposed ? w->in : w->out, *b_dim = w->transposed ? w->out : w->in;
-  int64_t lo[MAX_SPATIAL] = {0}, hi[MAX_SPATIAL] = {0}, at[MAX_SPATIAL] = {0}, offset[MAX_SPATIAL] = {0};
-  for (int i = 0; i < w->axes; i++) {
-    offset[i] = tap[i] * w->dilation[i] - w->before[i];
-    valid(w->stride[i], offset[i], b_dim[i], a_dim[i], &lo[i], &hi[i]);
-    if (lo[i] >= hi[i])
-      return;
-    at[i] = lo[i];
-  }
   const int last = w->axes - 1;
-  const int64_t s = w->stride[last];
-  for (;;) {
-    int64_t a = 0, b = 0;
-    for (int i = 0; i < last; i++) {
-      a = (a + at[i]) * a_dim[i + 1];
-      b = (b + at[i] * w->stride[i] + offset[i]) * b_dim[i + 1];
-    }
-    b += offset[last];
-    if (w->transposed)
-      for (int64_t k = lo[last]; k < hi[last]; k++)
-        y[b + k * s] += m * x[a + k];
-    else if (s == 1)
-      for (int64_t k = lo[last]; k < hi[last]; k++)
-        y[a + k] += m * x[b + k];
-    else
-      for (int64_t k = lo[last]; k < hi[last]; k++)
-        y[a + k] += m * x[b + k * s];
-    int i = last - 1;
-    for (; i >= 0 && ++at[i] == hi[i]; i--)
+  int64_t most = taps, tap[MAX_SPATIAL] = {0};
+  for (int i = 0; i < last; i++)
+    most *= a_dim[i];
+  Run *run = mem_scratch((size_t)most + 1, sizeof *run);
+  int64_t n = 0;
+  for (int64_t t = 0; t < taps; t++, window_next(w->axes, w->kernel, tap)) {
+    int64_t lo[MAX_SPATIAL] = {0}, hi[MAX_SPATIAL] = {0}, at[MAX_SPATIAL] = {0}, offset[MAX_SPATIAL] = {0};
+    bool meet = true;
+    first[t] = n;
+    for (int i = 0; i < w->axes; i++) {
+      offset[i] = tap[i] * w->dilation[i] - w->before[i];
+      valid(w->stride[i], offset[i], b_dim[i], a_dim[i], &lo[i], &hi[i]);
+      meet &= lo[i] < hi[i];
       at[i] = lo[i];
-    if (i < 0)
-      return;
+    }
+    while (meet) {
+      Run r = {0, 0, hi[last] - lo[last]};
+      for (int i = 0; i < w->axes; i++) {
+        r.a = r.a * a_dim[i] + at[i];
+        r.b = r.b * b_dim[i] + at[i] * w->stride[i] + offset[i];
+      }
+      run[n++] = r;
+      int i = last - 1;
+      for (; i >= 0 && ++at[i] == hi[i]; i--)
+        at[i] = lo[i];
+      meet = i >= 0;
+    }
+  }
+  first[taps] = n;
+  return run;
+}
+
+/* One tap of one pair of channels. */
+static void tap_run(const Run *run, int64_t n, bool transposed, int64_t s, double m, const double *x, double *y) {
+  for (const Run *r = run; r < run + n; r++) {
+    double *to = y + (transposed ? r->b : r->a);
+    const double *from = x + (transposed ? r->a : r->b);
+    if (s == 1)
+      for (int64_t k = 0; k < r->n; k++)
+        to[k] += m * from[k];
+    else if (transposed)
+      for (int64_t k = 0; k < r->n; k++)
+        to[k * s] += m * from[k];
+    else
+      for (int64_t k = 0; k < r->n; k++)
+        to[k] += m * from[k * s];
   }
 }
 
@@ -57,7 +79,9 @@ void eval_conv(const Node *n, const double *const *in, double *const *out) {
   const int64_t group = attr_int(n, "group", 1), C = x->dim[1] / group, M = y->dim[1] / group;
   Window w;
   window_of(n, &w);
-  const int64_t xs = window_in(&w), ys = window_out(&w), taps = window_taps(&w);
+  const int64_t xs = window_in(&w), ys = window_out(&w), taps = window_taps(&w), stride = w.stride[w.axes - 1];
+  int64_t *first = mem_scratch((size_t)taps + 1, sizeof *first);
+  Run *run = find_runs(&w, taps, first);
   for (int64_t b = 0; b < x->dim[0]; b++)
     for (int64_t g = 0; g < group; g++)
       for (int64_t j = 0; j < M; j++) {
@@ -66,12 +90,12 @@ void eval_conv(const Node *n, const double *const *in, double *const *out) {
           o[e] = n->n_in > 2 && in[2] ? in[2][g * M + j] : 0;
         for (int64_t c = 0; c < C; c++) {
           const double *m = in[1] + (w.transposed ? (g * C + c) * M + j : (g * M + j) * C + c) * taps;
-          int64_t tap[MAX_SPATIAL] = {0};
-          for (int64_t k = 0; k < taps; k++, window_next(w.axes, w.kernel, tap))
-            if (m[k] != 0)
-              tap_run(&w, tap, m[k], in[0] + ((b * group + g) * C + c) * xs, o);
+          for (int64_t t = 0; t < taps; t++)
+            if (m[t] != 0)
+              tap_run(run + first[t], first[t + 1] - first[t], w.transposed, stride, m[t], in[0] + ((b * group + g) * C + c) * xs, o);
         }
       }
+  free(first), free(run);
 }
 
 /* Elements that count in a mean with count_include_pad: those of the padded input, not what ceil_mode looks at beyond it. */

@@ -71,9 +71,7 @@ static void refuse_what_is_missing(const Options *o) {
 
 /* What streams would otherwise not heed. */
 static void refuse_in_streams(const Options *o) {
-  const char *why = o->target_loss >= 0                ? "--target-loss"
-                    : o->proved                        ? "--q=W,proved"
-                    : o->compensated                   ? "--round-weights=compensated"
+  const char *why = o->proved                          ? "--q=W,proved"
                     : o->channels > 1                  ? "--channels"
                     : strcmp(o->recurrent, "unrolled") ? "--recurrent other than unrolled"
                     : o->n_states                      ? "--state"
@@ -149,8 +147,26 @@ static void prune(Graph *g, const Options *o, const Samples *s) {
   done(o, "prune", g, NULL);
 }
 
+/* --round-weights=compensated, --target-loss: weights, and formats of what lies between layers, by data. */
+static void choose_by_data(Graph *g, const Options *o, const Config *config, const Samples *s, const SearchResult **found) {
+  if (o->target_loss < 0 && o->compensated) {
+    stop_on_errors();
+    search_compensate(g, o, config, s);
+    stop_on_errors();
+    done(o, "compensate", g, NULL);
+  }
+  if (o->target_loss >= 0) {
+    stop_on_errors();
+    const Format *before = quant_formats(g);
+    *found = search_run(g, o, config, s);
+    quant_note_search(g, before);
+    stop_on_errors();
+    done(o, "search", g, NULL);
+  }
+}
+
 /* Float graph to units joined by streams. */
-static Stream *middle_streams(Graph *g, const Options *o, const Samples *s) {
+static Stream *middle_streams(Graph *g, const Options *o, const Samples *s, const SearchResult **found) {
   Config *config = config_read(o->config);
   refuse_in_streams(o);
   refuse_for_quantised(g, o);
@@ -158,6 +174,7 @@ static Stream *middle_streams(Graph *g, const Options *o, const Samples *s) {
   prune(g, o, s);
   quant_assign(g, o, config, s);
   config_warn_unused(config);
+  choose_by_data(g, o, config, s, found);
   stop_on_errors();
   Stream *st = stream_lower(g, o, config);
   stop_on_errors();
@@ -178,20 +195,7 @@ static Kernel *middle(Graph *g, const Options *o, const Samples *s, const Search
   prune(g, o, s);
   quant_assign(g, o, config, s);
   config_warn_unused(config);
-  if (o->target_loss < 0 && o->compensated) {
-    stop_on_errors();
-    search_compensate(g, o, config, s);
-    stop_on_errors();
-    done(o, "compensate", g, NULL);
-  }
-  if (o->target_loss >= 0) {
-    stop_on_errors();
-    const Format *before = quant_formats(g);
-    *found = search_run(g, o, config, s);
-    quant_note_search(g, before);
-    stop_on_errors();
-    done(o, "search", g, NULL);
-  }
+  choose_by_data(g, o, config, s, found);
   if (o->proved) {
     stop_on_errors();
     quant_prove(g, o, config);
@@ -291,7 +295,7 @@ int main(int argc, char **argv) {
     int64_t *raw = mem_array(samples->n * (size_t)samples->n_in + 1, sizeof *raw);
     Kernel *lowered;
     if (o.streams) {
-      d.stream = middle_streams(g, &o, samples);
+      d.stream = middle_streams(g, &o, samples, &d.search);
       d.k = lowered = stream_layers(d.stream);
       comparison = compare_stream(g, d.stream, lowered, &o, samples, raw);
     } else {

@@ -23,8 +23,9 @@ int rdo_digits(int64_t w) {
   return n;
 }
 
-/* Integer v of the format with the least a * (t - v)^2 + b * digits(v): zero, the nearest, and those between with fewer digits. */
-static double choose(double t, double a, double b, double least, double most) {
+/* Integer v of the format with the least a * (t - v)^2 + b * digits(v): zero, the nearest, and those between with fewer digits. word: see
+ * RdoLayer. */
+static double choose(double t, double a, double b, double least, double most, int word) {
   double best = 0, cost = a * t * t, v = 0;
   double nearest = fmin(fmax(floor(t + 0.5), least), most);
   for (int d = 0; d <= MAX_DIGITS; d++) {
@@ -35,7 +36,7 @@ static double choose(double t, double a, double b, double least, double most) {
       double p = exp2(floor(log2(size)));
       v += copysign(size > 1.5 * p ? 2 * p : p, rest);
     }
-    double u = fmin(fmax(v, least), most), c = a * (t - u) * (t - u) + b * rdo_digits((int64_t)u);
+    double u = fmin(fmax(v, least), most), c = a * (t - u) * (t - u) + b * (word ? (u != 0) * word : rdo_digits((int64_t)u));
     if (c < cost)
       best = u, cost = c;
     if (v == nearest)
@@ -181,7 +182,7 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
     w[i] = target[m->order[i] * l->cols + j] / step;
   for (int i = 0; i < n; i++) {
     int row = m->order[i];
-    double u = m->u[i * n + i], v = choose(w[i], scale / (u * u), l->price * (l->bits[row] + 2), least, most), err;
+    double u = m->u[i * n + i], v = choose(w[i], scale / (u * u), l->price * (l->bits[row] + 2), least, most, l->word), err;
     if (l->zeros_stay && l->w[row * l->cols + j] == 0)
       v = 0;
     err = (w[i] - v) / u;
@@ -195,7 +196,7 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
   for (int sweep = 0, moved = 1; sweep < SWEEPS && moved; sweep++) {
     moved = 0;
     for (int i = 0; i < n; i++) {
-      double h = m->h[i * n + i], v = choose(q[i] - g[i] / h, scale * h, l->price * (l->bits[i] + 2), least, most), by = v - q[i];
+      double h = m->h[i * n + i], v = choose(q[i] - g[i] / h, scale * h, l->price * (l->bits[i] + 2), least, most, l->word), by = v - q[i];
       if (by == 0 || (l->zeros_stay && l->w[i * l->cols + j] == 0))
         continue;
       moved = 1;
@@ -260,7 +261,7 @@ void rdo_vector(const RdoVector *v, double *q) {
   for (int i = 0; i < n; i++) {
     int at = order[i];
     double d = u[i * n + i];
-    q[at] = choose(w[i], 1 / (d * d), v->price[at], v->least[at], v->most[at]);
+    q[at] = choose(w[i], 1 / (d * d), v->price[at], v->least[at], v->most[at], 0);
     for (int k = i + 1; k < n; k++)
       w[k] -= (w[i] - q[at]) / d * u[i * n + k];
   }
@@ -271,7 +272,7 @@ void rdo_vector(const RdoVector *v, double *q) {
   for (int sweep = 0, moved = 1; sweep < SWEEPS && moved; sweep++) {
     moved = 0;
     for (int i = 0; i < n; i++) {
-      double c = h[i * n + i], to = choose(q[i] - w[i] / c, c, v->price[i], v->least[i], v->most[i]), by = to - q[i];
+      double c = h[i * n + i], to = choose(q[i] - w[i] / c, c, v->price[i], v->least[i], v->most[i], 0), by = to - q[i];
       if (by == 0)
         continue;
       moved = 1;

@@ -19,6 +19,7 @@ typedef struct {
   const int *bits;      /* rows: width of each input as it occurs; 0: constant */
   Format fmt;           /* of the weights */
   bool zeros_stay;      /* weights that are 0 were pruned */
+  int word;             /* bits of a weight that a multiplier uses: so many digits is the cost of each that is not 0; 0: digits count */
   double price;         /* of an adder bit, in the unit of gain * error^2 */
 } RdoLayer;
 

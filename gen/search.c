@@ -94,6 +94,8 @@ static Point point(Search *s, double price) {
 }
 
 double search_true_bits(Search *s) {
+  if (s->layer)
+    return stream_true_bits(s);
   diag_set_quiet(true);
   Kernel *k = lower_graph(s->g, s->o, s->config);
   diag_set_quiet(s->o->quiet);
@@ -172,7 +174,8 @@ static int bisect(Search *s, SearchResult *r, int W, double started) {
 static int near(Search *s, SearchResult *r, int i, double started) {
   double centre = log2(r->point[i].price);
   int W = r->point[i].width, best = -1;
-  if (GRAPH_WORK * r->point[i].adder_bits / BITS_OF_ADDER > WORK / 4) /* too large to be built for each */
+  const bool small = s->layer ? stream_in_trials(s) : GRAPH_WORK * r->point[i].adder_bits / BITS_OF_ADDER <= WORK / 4;
+  if (!small) /* to be built for each */
     return i;
   for (int k = -BELOW; k <= ABOVE; k++) {
     if (best >= 0 && s->work > WORK)
@@ -212,10 +215,11 @@ static int layers_of(const Graph *g) {
 }
 
 /* Compensation asks for larger weights than the float network's, and a constant's width costs nothing but its digits. */
-static void widen_weights(Graph *g) {
+static void widen_weights(Graph *g, bool streams) {
+  enum { MOST = 32, MOST_IN_STREAMS = 31 };
   int *member = mem_scratch((size_t)g->n_nodes, sizeof *member);
   for (int k = 0; k < g->n_nodes; k++)
-    if (sharers(g, k, member) && member[0] == k && g->node[k]->in[1]->fmt.W < 32)
+    if (sharers(g, k, member) && member[0] == k && g->node[k]->in[1]->fmt.W < (streams ? MOST_IN_STREAMS : MOST))
       g->node[k]->in[1]->fmt.W++, g->node[k]->in[1]->fmt.I++;
   free(member);
 }
@@ -278,7 +282,9 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   Search *s = mem_alloc(sizeof *s);
   *s = (Search){.g = g, .o = o, .config = config, .range_lo = data->lo, .range_hi = data->hi};
   SearchResult *r = mem_alloc(sizeof *r);
-  widen_weights(g);
+  widen_weights(g, o->streams);
+  if (o->streams && !stream_prices(s))
+    return NULL;
   if (joint_wanted(g) && search_joint(s, data, r) && (r->best || g->n_states))
     return finish(s, r);
   get_rows(s, data, true);

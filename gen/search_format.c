@@ -95,7 +95,7 @@ Groups groups_of(const Graph *g, const Tensor *t) {
   const Node *n = t->producer ? layer_of(g, t) : reader_of(g, t);
   if (!n)
     return (Groups){1, 1};
-  if (n->op != OP_Conv)
+  if (!windowed(n))
     return (Groups){(int)t->dim[t->rank - 1], 1};
   int64_t inner = 1;
   for (int i = 2; i < t->rank; i++)
@@ -110,7 +110,7 @@ int find_searchable(Search *s) {
   s->neuron = mem_array((size_t)g->n_tensors, sizeof *s->neuron);
   for (int i = 0; i < g->n_tensors; i++) {
     Tensor *t = g->tensor[i];
-    bool input = !t->producer && !t->value && t->dtype == DT_FLOAT && !t->tie && t->fmt.W > 1 && reader_of(g, t);
+    bool input = !s->layer && !t->producer && !t->value && t->dtype == DT_FLOAT && !t->tie && t->fmt.W > 1 && reader_of(g, t);
     if (input || (searchable(s, t) && !t->tie && layer_of(g, t))) {
       s->neuron[s->n_neurons++] = i;
       t->each = mem_array(count(t), sizeof *t->each);
@@ -187,11 +187,42 @@ static void drop_column(const Search *s, const Tensor *t, int group) {
     return;
   bool first = n->op == OP_Conv || (n->op == OP_Gemm && attr_int(n, "transB", 0));
   size_t cols = (size_t)(first ? w->dim[0] : w->dim[1]), rows = count(w) / cols;
+  if (n->op == OP_ConvTranspose)
+    return;
   for (size_t i = 0; i < rows; i++)
     w->rounded[first ? (size_t)group * rows + i : i * cols + (size_t)group] = 0;
 }
 
+/* One format for all groups. */
+static void choose_format(Search *s, Tensor *t, double price) {
+  const Groups by = groups_of(s->g, t);
+  double *x = mem_scratch((size_t)by.n * (LOOKED_AT + 1), 8), best = INFINITY, lo = 0, hi = 0, reads = 0;
+  size_t *n = mem_scratch((size_t)by.n, sizeof *n);
+  Format found = t->fmt;
+  for (int j = 0; j < by.n; j++) {
+    n[j] = sample(s, t, by, j, x + (size_t)j * (LOOKED_AT + 1), &lo, &hi);
+    reads += s->reads[t->id][j];
+  }
+  const int fits = format_fit(t->fmt.W, lo, hi), most = fits < t->fmt.I ? fits : t->fmt.I;
+  for (int I = most; I > most - 3; I--)
+    for (int frac = t->fmt.W - t->fmt.I; frac + I >= 2; frac--) {
+      const Format f = {I + frac, I, t->fmt.is_signed};
+      double c = price * reads * (f.W - (lo >= 0 && f.is_signed));
+      for (int j = 0; j < by.n; j++)
+        c += s->gain[t->id][j] * variance(x + (size_t)j * (LOOKED_AT + 1), n[j], f, false);
+      if (c < best)
+        best = c, found = f;
+    }
+  for (size_t e = 0; e < count(t); e++)
+    t->each[e] = found;
+  free(x), free(n);
+}
+
 void choose_formats(Search *s, Tensor *t, double price) {
+  if (s->layer) {
+    choose_format(s, t, price);
+    return;
+  }
   Groups by = groups_of(s->g, t);
   double *x = mem_scratch(LOOKED_AT + 1, 8);
   bool input = !t->producer;
@@ -230,32 +261,55 @@ void report_widest(Search *s) {
       }
     if (t->producer && I + frac > 0)
       t->fmt = (Format){I + frac, I, t->fmt.is_signed};
+    if (s->layer)
+      t->each = NULL;
   }
 }
 
 /* ---- what reads a tensor ---- */
 
-static void digits_of_rows(const Node *n, double *digits, int *rows) {
+static double digits_of(const Tensor *w, int64_t at, int word) {
+  const double code = floor((w->rounded ? w->rounded : w->value)[at] * ldexp(1, w->fmt.W - w->fmt.I) + 0.5);
+  return word ? (code != 0) * word : rdo_digits((int64_t)code);
+}
+
+/* word: see LayerPrice. */
+static void digits_of_rows(const Node *n, int word, double *digits, int *rows) {
   const Tensor *w = n->in[1];
   bool transposed = n->op == OP_Gemm && attr_int(n, "transB", 0);
-  double up = ldexp(1, w->fmt.W - w->fmt.I);
+  if (n->op == OP_ConvTranspose) {
+    const int64_t each = tensor_count(w) / w->dim[0];
+    *rows = (int)w->dim[0];
+    for (int64_t i = 0; i < tensor_count(w); i++)
+      digits[i / each] += digits_of(w, i, word);
+    return;
+  }
   if (n->op == OP_Conv) {
     int64_t group = attr_int(n, "group", 1), C = w->dim[1], taps = tensor_count(w) / w->dim[0] / C, M = w->dim[0] / group;
     *rows = (int)(C * group);
     for (int64_t j = 0; j < w->dim[0]; j++)
       for (int64_t i = 0; i < C * taps; i++)
-        digits[j / M * C + i / taps] += rdo_digits((int64_t)floor((w->rounded ? w->rounded : w->value)[j * C * taps + i] * up + 0.5));
+        digits[j / M * C + i / taps] += digits_of(w, j * C * taps + i, word);
     return;
   }
   int cols = (int)w->dim[transposed ? 0 : 1];
   *rows = (int)(tensor_count(w) / cols);
   for (int i = 0; i < *rows; i++)
     for (int j = 0; j < cols; j++)
-      digits[i] += rdo_digits((int64_t)floor((w->rounded ? w->rounded : w->value)[transposed ? j * *rows + i : i * cols + j] * up + 0.5));
+      digits[i] += digits_of(w, transposed ? j * *rows + i : i * cols + j, word);
 }
 
-/* Reads of the results of n, by element, become reads of its operand x. */
-static void reads_through(const Node *n, const Tensor *x, const double *of_result, double *of_x) {
+/* Places of the positions that a unit of a stream serves one after the other. */
+static double turns(const Tensor *t) {
+  double n = 1;
+  for (int i = 2; i < t->rank; i++)
+    n *= (double)t->dim[i];
+  return n;
+}
+
+/* Reads of the results of node k, by element, become reads of its operand x. */
+static void reads_through(const Search *s, int k, const Tensor *x, const double *of_result, double *of_x) {
+  const Node *n = s->g->node[k];
   const Tensor *y = n->out[0];
   size_t mx = count(x), my = count(y);
   if (weighty(n)) {
@@ -263,9 +317,11 @@ static void reads_through(const Node *n, const Tensor *x, const double *of_resul
       return;
     int rows;
     double *digits = mem_scratch(count(n->in[1]) + 1, 8);
-    digits_of_rows(n, digits, &rows);
-    size_t each = n->op == OP_Conv ? mx / (size_t)x->dim[0] / (size_t)rows : 1;
-    double share = n->op == OP_Conv ? (double)my / (double)y->dim[0] / (double)y->dim[1] / (double)each : 1;
+    const LayerPrice price = price_of(s, k);
+    digits_of_rows(n, price.word, digits, &rows);
+    size_t each = windowed(n) ? mx / (size_t)x->dim[0] / (size_t)rows : 1;
+    double share = windowed(n) ? (double)my / (double)y->dim[0] / (double)y->dim[1] / (double)each : 1;
+    share *= price.share;
     for (size_t e = 0; e < mx; e++)
       of_x[e] += digits[e / each % (size_t)rows] * share;
     free(digits);
@@ -273,7 +329,7 @@ static void reads_through(const Node *n, const Tensor *x, const double *of_resul
   }
   if (!y->exact && op_info[n->op].kind != KIND_MOVE) {
     for (size_t e = 0; e < mx; e++)
-      of_x[e]++;
+      of_x[e] += s->layer ? 1 / turns(x) : 1;
     return;
   }
   bool in_place = mx == my && n->op != OP_Transpose;
@@ -295,7 +351,7 @@ double count_reads(Search *s) {
     const Node *n = g->node[k];
     for (int i = 0; i < n->n_in && n->out[0]; i++)
       if (n->in[i] && reads[n->in[i]->id])
-        reads_through(n, n->in[i], reads[n->out[0]->id], reads[n->in[i]->id]);
+        reads_through(s, k, n->in[i], reads[n->out[0]->id], reads[n->in[i]->id]);
   }
   if (!s->reads)
     s->reads = mem_array((size_t)g->n_tensors, sizeof *s->reads);

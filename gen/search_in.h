@@ -13,6 +13,13 @@ typedef struct {
   int64_t inner;
 } Groups;
 
+/* Of a layer's weights. share: of each position in the hardware that multiplies: 1 in one kernel, less where positions take turns or
+ * multipliers are reused; word: see RdoLayer. */
+typedef struct {
+  double share;
+  int word;
+} LayerPrice;
+
 typedef struct {
   Graph *g;
   const Options *o;
@@ -32,6 +39,7 @@ typedef struct {
   int n_neurons;
   double **reads;              /* by tensor id: signed digits that read each group's elements; NULL before the first pass */
   double *range_lo, *range_hi; /* by tensor id */
+  const LayerPrice *layer;     /* by node, where layers are units of a stream, and each tensor has one format; NULL: one kernel */
   double work;                 /* done, in operations */
 } Search;
 
@@ -72,10 +80,24 @@ double likeliest_temperature(const Search *s);
 /* Adder bits of the network as it stands, and the LUTs of its tables; negative after an error. */
 double search_true_bits(Search *s);
 
+/* ---- search_stream.c ---- */
+
+/* Sets `layer` by the plan for the weights as they are. False after an error. */
+bool stream_prices(Search *s);
+/* Whether the units are small enough to be made for each point. */
+bool stream_in_trials(const Search *s);
+/* Of adder graphs and multipliers as they are planned for the weights as rounded; negative after an error. */
+double stream_true_bits(const Search *s);
+
 /* ---- search_round.c ---- */
 
-/* Whether n multiplies by constant weights that can be rounded: Gemm, MatMul, Conv. */
+/* Of node k, which is weighty. */
+LayerPrice price_of(const Search *s, int k);
+
+/* Whether n multiplies by constant weights that can be rounded: Gemm, MatMul, Conv, ConvTranspose. */
 bool weighty(const Node *n);
+/* Whether it is one of the latter two. */
+bool windowed(const Node *n);
 /* The nodes that multiply by the weights of node k, when one rounding can serve them: k alone, or the steps of a recurrent layer. Their
  * number comes back, 0 when it cannot. */
 int sharers(const Graph *g, int k, int *member);

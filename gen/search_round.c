@@ -10,8 +10,12 @@
 
 enum { MAX_ROWS = 6000 };
 
+bool windowed(const Node *n) {
+  return n->op == OP_Conv || n->op == OP_ConvTranspose;
+}
+
 bool weighty(const Node *n) {
-  if (n->op == OP_Conv)
+  if (windowed(n))
     return n->in[1]->value && !n->in[0]->value && (n->n_in < 3 || !n->in[2] || n->in[2]->value);
   return (n->op == OP_Gemm || n->op == OP_MatMul) && n->in[1]->value && !n->in[0]->value && n->in[1]->rank == 2 &&
          !(n->op == OP_Gemm &&
@@ -32,7 +36,7 @@ int sharers(const Graph *g, int k, int *member) {
       member[found] = i;
     found++;
   }
-  if (n->op == OP_Conv && found > 1)
+  if (windowed(n) && found > 1)
     return 0;
   return graph_uses(g, n->in[1], NULL) == found ? found : 0;
 }
@@ -42,12 +46,19 @@ typedef struct {
   int rows, cols, groups, group;
   size_t positions; /* products with it in one sample */
   bool transposed;  /* weights lie by column */
+  int taps;         /* rows that lie side by side where they do not */
 } Matrix;
 
 static Matrix matrix_of(const Node *n) {
   const Tensor *w = n->in[1];
-  Matrix m = {.groups = 1};
-  if (n->op == OP_Conv) {
+  Matrix m = {.groups = 1, .taps = 1};
+  if (n->op == OP_ConvTranspose) {
+    m.groups = (int)attr_int(n, "group", 1);
+    m.cols = (int)w->dim[1];
+    m.taps = (int)(count(w) / (size_t)w->dim[0] / (size_t)w->dim[1]);
+    m.rows = (int)w->dim[0] / m.groups * m.taps;
+    m.positions = count(n->out[0]) / (size_t)(m.cols * m.groups);
+  } else if (n->op == OP_Conv) {
     m.groups = (int)attr_int(n, "group", 1);
     m.cols = (int)w->dim[0] / m.groups;
     m.rows = (int)(count(w) / (size_t)w->dim[0]);
@@ -64,7 +75,7 @@ static Matrix matrix_of(const Node *n) {
 
 static size_t weight_at(const Matrix *m, int i, int j) {
   size_t first = (size_t)m->group * (size_t)m->rows * (size_t)m->cols;
-  return first + (size_t)(m->transposed ? j * m->rows + i : i * m->cols + j);
+  return first + (size_t)(m->transposed ? j * m->rows + i : (i / m->taps * m->cols + j) * m->taps + i % m->taps);
 }
 
 /* Format in which input number `row` of a layer comes: of the last tensor on the way that has one. */
@@ -98,7 +109,7 @@ double round_work(const Node *n, size_t fit) {
 
 /* Input i of the matrix and its results at each position: element numbers; -1: padding. */
 static void geometry(const Node *n, const Matrix *m, int64_t *from, int64_t *to) {
-  if (n->op != OP_Conv) {
+  if (!windowed(n)) {
     for (size_t p = 0; p < m->positions; p++) {
       for (int i = 0; i < m->rows; i++)
         from[p * (size_t)m->rows + (size_t)i] = (int64_t)p * m->rows + i;
@@ -120,6 +131,16 @@ static void geometry(const Node *n, const Matrix *m, int64_t *from, int64_t *to)
     for (int j = 0; j < m->cols; j++)
       to[p * (size_t)m->cols + (size_t)j] = ((batch * m->groups + m->group) * m->cols + j) * out + (int64_t)p % out;
   }
+}
+
+LayerPrice price_of(const Search *s, int k) {
+  if (s->layer)
+    return s->layer[k];
+  const Node *n = s->g->node[k];
+  double share = 1; /* each weight of a ConvTranspose serves as many positions as its input has */
+  if (n->op == OP_ConvTranspose)
+    share = (double)count(n->in[0]) / (double)n->in[0]->dim[1] * (double)n->out[0]->dim[1] / (double)count(n->out[0]);
+  return (LayerPrice){share, 0};
 }
 
 void each_product(const Node *n, ProductFn *f, void *ctx) {
@@ -192,6 +213,7 @@ static void round_matrix(Search *s, const int *member, int members, int group, d
   Node *n = s->g->node[member[0]];
   Tensor *w = n->in[1], *bias = n->op != OP_MatMul && n->n_in > 2 ? n->in[2] : NULL;
   Matrix m = matrix_of(n);
+  const LayerPrice of_layer = price_of(s, member[0]);
   m.group = group;
   int cols = m.cols, rows = m.rows;
   size_t total = 0, cells = (size_t)rows * (size_t)cols;
@@ -209,7 +231,7 @@ static void round_matrix(Search *s, const int *member, int members, int group, d
     of.group = group;
     collect(s, one, &of, ahead && i, x + (size_t)at * (size_t)rows, z + (size_t)at * (size_t)cols, weight + at);
     at += (int)rows_fitted(&of, s->n_fit);
-    for (int j = 0; j < cols; j++) /* as many adders as positions: price and gain are of one */
+    for (int j = 0; j < cols; j++) /* of one position */
       gain[j] += s->gain[one->out[0]->id][group * cols + j] / members / (double)of.positions;
   }
   for (int i = 0; i < rows; i++) {
@@ -228,7 +250,8 @@ static void round_matrix(Search *s, const int *member, int members, int group, d
                 .bits = bits,
                 .zeros_stay = s->o->prune >= 0 || s->o->prune_share > 0 || s->o->prune_of,
                 .fmt = w->fmt,
-                .price = price};
+                .word = of_layer.word,
+                .price = price * of_layer.share};
   rdo_layer(&l, q, means);
   if (!w->rounded)
     w->rounded = mem_array(count(w), 8);

@@ -90,6 +90,48 @@ check search.compensated compensated digits 5
 [ "$1" = full ] && check search.compensated_conv compensated cnn1d 5
 check search.compensated_state refused 3 "of a network with a state" models/recurrent/lar_rnn.onnx --recurrent=iterative --round-weights=compensated
 
+# streams: what multipliers are reused for are weights that are not 0; in the hardware's bits
+streamed() { # MODEL DATA LOSS PERCENT TARGET OPTIONS...: at most PERCENT of the multipliers
+  local model=$1 data=models/data/$2 loss=$3 percent=$4 target=$5 before after args
+  shift 5
+  args=("$model" --mode=stream --q=8,auto --data="${data}_x.npy" --labels="${data}_y.npy" -q "$@")
+  "$NNGEN" "${args[@]}" --target=c -o "$WORK/uniform" && "$NNGEN" "${args[@]}" --target-loss="$loss" -o "$WORK/streamed" || return 1
+  before=$(total "$WORK/uniform" mults) after=$(total "$WORK/streamed" mults)
+  echo "$model: $before -> $after multipliers"
+  [ $((after * 100)) -le $((before * percent)) ] || return 1
+  make -s -C "$WORK/streamed" check "$target" || return 1
+  python3 - "$WORK/streamed/report.json" "${loss%\%}" <<'EOF'
+import json, sys
+r, target = json.load(open(sys.argv[1])), float(sys.argv[2]) / 100
+s, a = r["search"], r["accuracy"]
+p = s["points"][s["taken"] - 1]
+drop = a["float_metric"] - a["fixed_metric"]
+print(p, drop)
+assert p["passes"] and drop <= target + 3 * p["standard_error"] + 0.005
+EOF
+}
+check search.streamed streamed models/digits.onnx digits 1% 45 sim --reuse=8
+if [ "$1" = full ]; then
+  check search.streamed_lenet streamed models/stream/lenet.onnx lenet 0.5% 50 sim
+  adders() { # one adder graph for all positions
+    local args=(models/cnn1d.onnx --mode=stream --reuse=1 --q=8,auto --data=models/data/cnn1d_x.npy --labels=models/data/cnn1d_y.npy -q)
+    "$NNGEN" "${args[@]}" --target=c -o "$WORK/uniform" && "$NNGEN" "${args[@]}" --target-loss=1% -o "$WORK/streamed" &&
+      [ $((2 * $(total "$WORK/streamed" adder_bits))) -le "$(total "$WORK/uniform" adder_bits)" ] && make -s -C "$WORK/streamed" sim
+  }
+  check search.streamed_adders adders
+fi
+closer() { # --round-weights=compensated in a stream
+  local args=(models/digits.onnx --mode=stream --reuse=8 --q=5,auto --data=models/data/digits_x.npy -q --target=c)
+  "$NNGEN" "${args[@]}" -o "$WORK/nearest" && "$NNGEN" "${args[@]}" --round-weights=compensated -o "$WORK/made" && make -s -C "$WORK/made" check &&
+    python3 - "$WORK/nearest/report.json" "$WORK/made/report.json" <<'EOF'
+import json, sys
+a, b = (json.load(open(p))["accuracy"]["rms_err"] for p in sys.argv[1:])
+print(a, b)
+assert b < 0.95 * a
+EOF
+}
+check search.streamed_compensated closer
+
 again=(models/skl_mlp.onnx "--q=8,auto" --data=models/data/skl_mlp_x.npy -q --target-loss=2%)
 again() {
   "$NNGEN" "${again[@]}" --target=c -o "$WORK/one" && "$NNGEN" "${again[@]}" --target=c -o "$WORK/two" && diff -r "$WORK/one/c" "$WORK/two/c"

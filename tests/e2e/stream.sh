@@ -98,8 +98,7 @@ mlp=("$WORK/nets/mlp.onnx" --data="$WORK/nets/mlp_x.npy")
 no product 3 'works along the channels of a position' "$WORK/nets/product.onnx"
 no recurrent 3 'in stream mode' models/recurrent/lar_lstm.onnx
 no proved 3 'stream mode' "${mlp[@]}" --q=8,proved
-no loss 3 'stream mode' "${mlp[@]}" --target-loss=1%
-no compensated 3 'stream mode' "${mlp[@]}" --round-weights=compensated
+no loss 4 'no point within' models/digits.onnx --data=models/data/digits_x.npy --q=4,auto --target-loss=0.001%
 no channels 3 'stream mode' "${mlp[@]}" --channels=2
 no dsp 3 'does not fit into 2 DSP' "${mlp[@]}" --dsp=2
 no wide 3 '6[0-9] bits|31 bits' "${mlp[@]}" --q=40,20

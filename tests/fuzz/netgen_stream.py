@@ -235,4 +235,6 @@ def stream_options(net):
     for n in net.nodes:
         if n.name and n.op_type in ("Conv", "Gemm", "MatMul", "ConvTranspose") and net.chance(.08):
             reuse[n.name] = int(net.pick(1, 2, 3, 5, 8, 19, 100))
+    if net.r.random() < .2:  # weights of its own: nothing to compare with parallel mode
+        o.append(net.pick("--target-loss=5%", "--target-loss=100", "--round-weights=compensated"))
     return {"options": o, "reuse": reuse}

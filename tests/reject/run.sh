@@ -220,7 +220,6 @@ check reject.numeric.saturation_warns warns 'results saturated.*I=' models/ch1.o
 # ---- not in this version ----
 later() { local name=$1 regex=$2; shift 2; rejects "reject.later.$name" 3 "$regex" "$NNGEN" models/ch1.onnx "$@" -o "$out"; }
 later stream_hls 'HLS C' --mode=stream --target=hls
-later stream_loss 'target-loss' --mode=stream --target-loss=1% --data=models/data/ch1_x.npy
 
 # ---- options ----
 rejects reject.option.none 1 'no model' "$NNGEN"
