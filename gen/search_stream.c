@@ -18,9 +18,10 @@ static Stream *built(const Search *s) {
   return diag_errors() ? NULL : st;
 }
 
-/* Bits of the weights of node n where multipliers use them, else 0. */
-static int word_of(const Node *n, const Unit *u) {
-  return u->front.steps > 1 ? n->in[1]->fmt.W : 0;
+/* Whether it has multipliers; those of a few products each give way to adders once weights have few digits (stream_plan.c). */
+static bool multiplied(const Search *s, const Unit *u) {
+  enum { FEW = 6 };
+  return u->front.steps > (s->o->reuse || s->o->dsp > 0 ? 1 : FEW);
 }
 
 bool stream_prices(Search *s) {
@@ -35,7 +36,8 @@ bool stream_prices(Search *s) {
       const Unit *u = st->unit[i];
       const double positions = (double)u->taps.out_rows * u->taps.out_cols;
       if (u->node == g->node[k] && u->meaning == MEANS_PRODUCT && weighty(u->node))
-        price[k] = (LayerPrice){(u->front.steps > 1 ? 1.0 / u->front.steps + ROM_SHARE : 1) / positions, word_of(u->node, u)};
+        price[k] = multiplied(s, u) ? (LayerPrice){(1.0 / u->front.steps + ROM_SHARE) / positions, u->node->in[1]->fmt.W}
+                                    : (LayerPrice){1 / positions, 0};
     }
   }
   s->layer = price;
@@ -58,7 +60,7 @@ double stream_true_bits(const Search *s) {
   for (int i = 0; i < st->n_units; i++) {
     const Unit *u = st->unit[i];
     if (u->meaning == MEANS_PRODUCT && u->front.steps > 1 && weighty(u->node))
-      bits += word_of(u->node, u) * (u->multipliers * (u->in[0]->edge->fmt.W + 2.0) + (double)u->products / 64);
+      bits += u->node->in[1]->fmt.W * (u->multipliers * (u->in[0]->edge->fmt.W + 2.0) + (double)u->products / 64);
   }
   return bits;
 }

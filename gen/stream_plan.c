@@ -3,12 +3,14 @@
  * stream_plan.c - how often each multiplier is used for a position (the reuse factor R), product by product.
  *
  * Given: --reuse=R, for all alike. --target-ii=N: as often as N cycles a frame allow. --dsp=N, --bram=N: the least interval at which that
- * many do. Nothing: as many cycles as the input has positions, more where that takes over MOST_MULTIPLIERS.
+ * many do. Nothing: as many cycles as the input has positions, more where that takes over MOST_MULTIPLIERS. Without --reuse and --dsp, a
+ * layer whose weights have few digits becomes an adder graph where multipliers, used for a few products each, would be larger.
  */
+#include "rdo.h"
 #include "stream_build.h"
 #include <stdlib.h>
 
-enum { MOST_MULTIPLIERS = 1000, WEIGHT_BITS = 18, BRAM_BITS = 18432, LUT_ROM = 64, PARTS = 16 };
+enum { MOST_MULTIPLIERS = 1000, WEIGHT_BITS = 18, BRAM_BITS = 18432, LUT_ROM = 64, PARTS = 16, MULTIPLIER_BITS = 100 };
 
 static int64_t positions(const Unit *u) {
   return (int64_t)u->taps.out_rows * u->taps.out_cols;
@@ -97,6 +99,14 @@ static int64_t least_interval(const Stream *s, Budget of, int64_t least) {
   return most;
 }
 
+/* Adder bits, no sharing counted, against multipliers of so many each: devices have 100 to 250 LUTs for each that they have. */
+static bool adders_are_less(const Unit *u, int64_t steps) {
+  int64_t bits = 0;
+  for (int64_t i = 0; i < (int64_t)u->m * u->n; i++)
+    bits += (int64_t)rdo_digits(u->w[i]) * (u->in[0]->edge->fmt.W + 2);
+  return bits <= MULTIPLIER_BITS * multipliers(u, steps);
+}
+
 /* Sums of a few operands take no multiplier at all. */
 static bool constant(const Unit *u) {
   enum { FEW = 16 };
@@ -133,7 +143,10 @@ int64_t stream_plan(Build *b) {
       continue;
     LayerConfig c = config_of(b->config, u->node);
     const int64_t given = c.reuse > 0 ? c.reuse : o->reuse;
-    int64_t steps = given > 0 ? given : constant(u) ? 1 : steps_at(u, interval), count = multipliers(u, steps);
+    int64_t steps = given > 0 ? given : constant(u) ? 1 : steps_at(u, interval);
+    if (given <= 0 && o->dsp <= 0 && adders_are_less(u, steps))
+      steps = 1;
+    int64_t count = multipliers(u, steps);
     u->reuse = (int)(steps > u->products ? u->products : steps);
     if (given > 0) { /* so many products with non-zero weights a multiplier, and the steps that follow from that */
       count = (u->products + given - 1) / given;

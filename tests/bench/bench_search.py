@@ -5,7 +5,8 @@
 usage: bench_search.py [--synth SECONDS] [--rows GLOB]... [--out DIR]
 
 Nets: jet_like and ngamma of models/, which get their own data and are measured on 20,000 fresh samples; digits and lenet in four trainings each (folds/,
-models/train/folds.py), measured on the quarter of the images that neither training nor search saw, figures summed over the four. The loss is the accuracy
+models/train/folds.py), measured on the quarter of the images that neither training nor search saw, figures summed over the four; lenet_stream: the same
+with --mode=stream --reuse=1, an adder graph a layer instead of one a position. The loss is the accuracy
 lost against float, in points, with its standard error (samples are paired), by the C model. Uniform: --q=W,auto, W falling from 8 while the loss stays
 within the target, which says what the smallest is. bits: adder bits; LUT by yosys (cells.sh; est: report.json's estimate where --synth, seconds of
 processor time a run, does not suffice, 0: never). da4ml: the same uniform networks in its adder graph (without a softmax at the end).
@@ -45,6 +46,7 @@ def tasks(out, name):
     if name in ("jet_like", "ngamma"):
         data = ROOT / "models/data"
         return [(ROOT / f"models/{name}.onnx", data / f"{name}_x.npy", data / f"{name}_y.npy", *fresh(name))]
+    name = name.split("_")[0]
     z, found = np.load(HERE / "folds/digits.npz"), []
     x, y = (z["pixels"] / 16).astype(np.float32).reshape((-1, 64) if name == "digits" else (-1, 1, 8, 8)), z["y"].astype(np.int64)
     quarter = np.array_split(np.arange(len(x)), 4)
@@ -53,6 +55,9 @@ def tasks(out, name):
         np.save(given[0], x[quarter[(i + 1) % 4]]), np.save(given[1], y[quarter[(i + 1) % 4]])
         found.append((HERE / f"folds/{name}{i}.onnx", *given, x[quarter[i]], y[quarter[i]]))
     return found
+
+
+MODE = {"lenet_stream": ["--mode=stream", "--reuse=1"]}
 
 
 class Row:
@@ -74,7 +79,7 @@ class Row:
         for i, (model, data, labels, x, y) in enumerate(self.tasks):
             d = self.bench.out / f"search_{self.name}{i}_{what.replace(' ', '_')}"
             start = time.time()
-            r = run([NNGEN, model, f"--data={data}", f"--labels={labels}", "-q", "--top=net", "--plots=none", "-o", d, "--force", *options])
+            r = run([NNGEN, model, f"--data={data}", f"--labels={labels}", "-q", "--top=net", "--plots=none", "-o", d, "--force", *MODE.get(self.name, []), *options])
             if r.returncode:
                 sys.exit(f"nngen failed on {self.name}: {r.stderr}")
             made["seconds"] = max(made["seconds"], time.time() - start)
@@ -122,12 +127,12 @@ class Row:
         smallest = [u for u in uniform if u["loss"] <= TARGET][-1:]
         options = [f"--q={WIDEST},auto", f"--target-loss={TARGET}%"]
         found, again = self.make("searched", options), self.make("again", options)
-        found["same"] = all(filecmp.cmp(f"{a}/c/net.c", f"{b}/c/net.c", False) for a, b in zip(found["folders"], again["folders"]))
+        found["same"] = all(filecmp.cmp(a / "c/net.c", b / "c/net.c", False) for a, b in zip(found["folders"], again["folders"]))
         print(f"{self.name} searched: loss {found['loss']:.2f} +- {found['error']:.2f}, bits {found['bits']}, {found['seconds']:.1f} s", file=sys.stderr, flush=True)
         for design in (found, *smallest, uniform[0]):
             if "lut" not in design:
                 self.cells(design)
-        for design in {id(u): u for u in (uniform[0], *smallest)}.values():
+        for design in {id(u): u for u in (uniform[0], *smallest)}.values() if self.name not in MODE else ():
             self.da4ml(design)
         return dict(uniform={"uniform 8": uniform[0], **({"smallest uniform": smallest[0]} if smallest else {})}, found=found)
 
@@ -161,7 +166,7 @@ def main():
     bench.out.mkdir(parents=True, exist_ok=True)
     missed, table = [], []
     number = lambda v: "–" if v is None else f"{v:,}"
-    for name in ("ngamma", "jet_like", "digits", "lenet"):
+    for name in ("ngamma", "jet_like", "digits", "lenet", "lenet_stream"):
         if not any(fnmatch.fnmatch(name, g) for g in a.rows or ["*"]):
             continue
         row = Row(bench, name)

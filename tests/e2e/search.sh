@@ -110,8 +110,8 @@ print(p, drop)
 assert p["passes"] and drop <= target + 3 * p["standard_error"] + 0.005
 EOF
 }
-check search.streamed streamed models/digits.onnx digits 1% 45 sim --reuse=8
 if [ "$1" = full ]; then
+  check search.streamed streamed models/digits.onnx digits 1% 45 sim --reuse=8
   check search.streamed_lenet streamed models/stream/lenet.onnx lenet 0.5% 50 sim
   adders() { # one adder graph for all positions
     local args=(models/cnn1d.onnx --mode=stream --reuse=1 --q=8,auto --data=models/data/cnn1d_x.npy --labels=models/data/cnn1d_y.npy -q)
