@@ -3,7 +3,8 @@
  * emit_c_product.c - sums of products in the C model of a streaming design.
  *
  * 16-bit operands and weights are multiplied two at a time and added up in 32 bits. Where a whole sum is not proved to fit, it is cut into
- * partial ones that are, from the actual weights, and these are added up in 64 bits. Wider integers are multiplied in 64 bits.
+ * partial ones that are, from the actual weights, and these are added up in 64 bits. Two products by -2^15 may be too much already: these
+ * operands are taken one by one. Wider integers are multiplied in 64 bits.
  */
 #include "emit_c_stream.h"
 
@@ -11,6 +12,17 @@ enum { SPARSE_COST = 2, SPARSE_ROW = 8 };
 
 static int padded(const Taps *t) {
   return t->channels == 1 ? 1 : (t->channels + 1) / 2;
+}
+
+/* Whether the two products fit 32 bits together, in every channel. */
+static bool fit(const CUnit *u, int first) {
+  for (int r = 0; r < u->u->m; r++) {
+    i128 lo, hi;
+    stream_sum_range(u->u, r, first, 2, &lo, &hi);
+    if (lo < INT32_MIN || hi > INT32_MAX)
+      return false;
+  }
+  return true;
 }
 
 /* Pairs of operands in the order of the panel, without those whose weights are all 0. */
@@ -23,7 +35,7 @@ static void make_pairs(CUnit *u) {
   u->step = single ? 2 : 1;
   int pitch = u->panel_cols * per_col;
   u->row_words = pitch * t->row_step, u->col_words = per_col * t->col_step;
-  u->pair = mem_array((size_t)t->kernel_rows * (size_t)t->kernel_cols * (size_t)per_col + 1, sizeof *u->pair);
+  u->pair = mem_array(2 * (size_t)t->kernel_rows * (size_t)t->kernel_cols * (size_t)per_col + 1, sizeof *u->pair);
   for (int ky = 0; ky < t->kernel_rows; ky++)
     for (int kx = 0; kx < t->kernel_cols; kx += single && dense ? 2 : 1)
       for (int c = 0; c < t->channels; c += 2) {
@@ -35,8 +47,13 @@ static void make_pairs(CUnit *u) {
           const int32_t *w = u->u->w + (size_t)r * (size_t)u->u->n;
           used = w[first] || (both && w[first + 1]);
         }
-        if (used)
-          u->pair[u->n_pairs++] = p;
+        if (!used)
+          continue;
+        if (both && u->sum_kind == 2 && !fit(u, first)) {
+          u->pair[u->n_pairs++] = (CPair){p.at, {first, -1}};
+          p.operand[0] = -1;
+        }
+        u->pair[u->n_pairs++] = p;
       }
 }
 

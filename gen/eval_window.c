@@ -15,8 +15,8 @@ static void valid(int64_t stride, int64_t offset, int64_t size, int64_t limit, i
   *hi = *hi < limit ? *hi : limit;
 }
 
-/* Along the last axis, y[o] += m * x[i] wherever o and i meet at a tap: `n` of them from `a` and `b` on. `a` walks the side that steps by 1,
- * `b` the one that steps by the stride: o and i, or (transposed) i and o. */
+/* Along the last axis, y[o] += m * x[i] wherever o and i meet at a tap: `n` of them from `a` and `b` on. `a` walks the side that steps by
+ * 1, `b` the one that steps by the stride: o and i, or (transposed) i and o. */
 typedef struct {
   int64_t a, b, n;
 } Run;

@@ -272,6 +272,10 @@ typedef struct {
 void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts,
               void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx);
 
+/* The same where a token's outputs may be of no use, and what they are made of any mixture: left[i] becomes 1 where a value of token i left
+ * its interval, and it is cut to its width. */
+void hir_eval_tokens(const Kernel *k, size_t n, const int64_t *in, int64_t *out, uint8_t *left);
+
 /* ---- hir_text.c: text form, an input too ---- */
 /* ", integer q stands for (q - 3) * 0.05"; empty where there is no scale. */
 const char *hir_port_scale(const HirPort *p);

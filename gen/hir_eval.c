@@ -36,7 +36,7 @@ static void note_limit(const HirCounts *c, int site, double x) {
     T m = h - l, r = (a - l) & m;                                                                                                          \
     return r + l;                                                                                                                          \
   }                                                                                                                                        \
-  static void NAME(const Kernel *k, T *val, int n, const int64_t *in, const int64_t *state, HirCounts *counts) {                           \
+  static void NAME(const Kernel *k, T *val, int n, const int64_t *in, const int64_t *state, HirCounts *counts, uint8_t *left) {            \
     for (int i = 0; i < k->n; i++) {                                                                                                       \
       const HirValue *v = &k->v[i];                                                                                                        \
       T *r = val + (size_t)i * BLOCK;                                                                                                      \
@@ -103,7 +103,7 @@ static void note_limit(const HirCounts *c, int site, double x) {
         }                                                                                                                                  \
         break;                                                                                                                             \
       case HIR_LUT:                                                                                                                        \
-        FOR r[s] = (T)k->table[v->imm].word[a[s]];                                                                                         \
+        FOR r[s] = left && (a[s] < 0 || a[s] >= k->table[v->imm].entries) ? 0 : (T)k->table[v->imm].word[a[s]];                            \
         break;                                                                                                                             \
       case HIR_QUANT:                                                                                                                      \
         FOR {                                                                                                                              \
@@ -124,8 +124,14 @@ static void note_limit(const HirCounts *c, int site, double x) {
       const T lo = (T)v->lo, hi = (T)v->hi;                                                                                                \
       bool out = false;                                                                                                                    \
       FOR out |= (r[s] < lo) | (r[s] > hi);                                                                                                \
-      if (out)                                                                                                                             \
+      if (out && !left)                                                                                                                    \
         left_interval(k, i);                                                                                                               \
+      if (out)                                                                                                                             \
+        FOR if (r[s] < lo || r[s] > hi) {                                                                                                  \
+          const T half = (T)1 << (hir_width(v) - 1);                                                                                       \
+          r[s] = lo < 0 ? NAME##_wrap(r[s], -half, half - 1) : NAME##_wrap(r[s], 0, 2 * half - 1);                                         \
+          left[s] = 1;                                                                                                                     \
+        }                                                                                                                                  \
     }                                                                                                                                      \
   }
 #define FOR for (int s = 0; s < n; s++)
@@ -169,8 +175,8 @@ static int64_t *initial_state(const Kernel *k, int64_t *state) {
   return state;
 }
 
-void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts,
-              void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx) {
+static void evaluate(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts,
+                     void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx, uint8_t *left) {
   bool small = narrow(k);
   size_t block = k->n_state ? 1 : BLOCK; /* a token needs the state that the one before it left */
   void *val = malloc(((size_t)k->n + 1) * BLOCK * (small ? sizeof(int64_t) : sizeof(i128)));
@@ -186,9 +192,9 @@ void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCou
     if (at == 0 || (k->n_state && k->steps && at % (size_t)k->steps == 0))
       initial_state(k, state);
     if (small)
-      eval64(k, val, count, in + at * (size_t)k->n_in, state, counts);
+      eval64(k, val, count, in + at * (size_t)k->n_in, state, counts, left ? left + at : NULL);
     else
-      eval128(k, val, count, in + at * (size_t)k->n_in, state, counts);
+      eval128(k, val, count, in + at * (size_t)k->n_in, state, counts, left ? left + at : NULL);
     for (int s = 0; s < count; s++) {
       for (int j = 0; j < hir_outs(k); j++) {
         size_t p = (size_t)k->out[j] * BLOCK + (size_t)s;
@@ -210,4 +216,13 @@ void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCou
   free(state);
   free(row);
   free(val);
+}
+
+void hir_eval(const Kernel *k, size_t n, const int64_t *in, int64_t *out, HirCounts *counts,
+              void (*trace)(void *ctx, size_t sample, const i128 *val), void *ctx) {
+  evaluate(k, n, in, out, counts, trace, ctx, NULL);
+}
+
+void hir_eval_tokens(const Kernel *k, size_t n, const int64_t *in, int64_t *out, uint8_t *left) {
+  evaluate(k, n, in, out, NULL, NULL, NULL, left);
 }

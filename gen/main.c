@@ -298,6 +298,7 @@ int main(int argc, char **argv) {
       d.stream = middle_streams(g, &o, samples, &d.search);
       d.k = lowered = stream_layers(d.stream);
       comparison = compare_stream(g, d.stream, lowered, &o, samples, raw);
+      stream_check(d.stream, raw, samples->n);
     } else {
       lowered = middle(g, &o, samples, &d.search);
       d.k = back(lowered, &o);

@@ -9,7 +9,7 @@
  * kernel whose weights are tables addressed by the step.
  *
  * Each unit has, besides, an untimed meaning (matrix and finish, kernel, or move), which the evaluator (stream_eval.c) and the C model
- * follow; the hardware is proved equal by simulation.
+ * follow; the hardware is compared with it on some frames by every run (stream_check.c), and by simulation.
  */
 #ifndef NNGEN_STREAM_H
 #define NNGEN_STREAM_H
@@ -176,6 +176,12 @@ const HirCounts *stream_eval_counts(const StreamEval *e, const Unit *u);
 void stream_edge_range(const Edge *e, i128 *lo, i128 *hi);
 /* What operands first .. first+n-1 of a PRODUCT can add to the sum of channel `row`. */
 void stream_sum_range(const Unit *u, int row, int first, int n, i128 *lo, i128 *hi);
+
+/* ---- stream_check.c ---- */
+
+/* The hardware of each unit (front, k, emits, late) on the values of its input edges gives those of its output edge: on the first frames of
+ * `in` (n frames, raw integers), or on some of their positions. EXIT_MISMATCH, a bug of nngen, for each unit where it does not. */
+void stream_check(const Stream *s, const int64_t *in, size_t n);
 
 /* ---- stream_time.c: the whole stream, cycle by cycle ---- */
 

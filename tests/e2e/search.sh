@@ -94,7 +94,7 @@ check search.compensated_state refused 3 "of a network with a state" models/recu
 streamed() { # MODEL DATA LOSS PERCENT TARGET OPTIONS...: at most PERCENT of the multipliers
   local model=$1 data=models/data/$2 loss=$3 percent=$4 target=$5 before after args
   shift 5
-  args=("$model" --mode=stream --q=8,auto --data="${data}_x.npy" --labels="${data}_y.npy" -q "$@")
+  args=("$model" --mode=stream "--q=8,auto" --data="${data}_x.npy" --labels="${data}_y.npy" -q "$@")
   "$NNGEN" "${args[@]}" --target=c -o "$WORK/uniform" && "$NNGEN" "${args[@]}" --target-loss="$loss" -o "$WORK/streamed" || return 1
   before=$(total "$WORK/uniform" mults) after=$(total "$WORK/streamed" mults)
   echo "$model: $before -> $after multipliers"
@@ -114,14 +114,14 @@ if [ "$1" = full ]; then
   check search.streamed streamed models/digits.onnx digits 1% 45 sim --reuse=8
   check search.streamed_lenet streamed models/stream/lenet.onnx lenet 0.5% 50 sim
   adders() { # one adder graph for all positions
-    local args=(models/cnn1d.onnx --mode=stream --reuse=1 --q=8,auto --data=models/data/cnn1d_x.npy --labels=models/data/cnn1d_y.npy -q)
+    local args=(models/cnn1d.onnx --mode=stream --reuse=1 "--q=8,auto" --data=models/data/cnn1d_x.npy --labels=models/data/cnn1d_y.npy -q)
     "$NNGEN" "${args[@]}" --target=c -o "$WORK/uniform" && "$NNGEN" "${args[@]}" --target-loss=1% -o "$WORK/streamed" &&
       [ $((2 * $(total "$WORK/streamed" adder_bits))) -le "$(total "$WORK/uniform" adder_bits)" ] && make -s -C "$WORK/streamed" sim
   }
   check search.streamed_adders adders
 fi
 closer() { # --round-weights=compensated in a stream
-  local args=(models/digits.onnx --mode=stream --reuse=8 --q=5,auto --data=models/data/digits_x.npy -q --target=c)
+  local args=(models/digits.onnx --mode=stream --reuse=8 "--q=5,auto" --data=models/data/digits_x.npy -q --target=c)
   "$NNGEN" "${args[@]}" -o "$WORK/nearest" && "$NNGEN" "${args[@]}" --round-weights=compensated -o "$WORK/made" && make -s -C "$WORK/made" check &&
     python3 - "$WORK/nearest/report.json" "$WORK/made/report.json" <<'EOF'
 import json, sys

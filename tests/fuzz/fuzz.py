@@ -326,6 +326,8 @@ def check_stream(case, folder, parallel, ghdl=False, verilator=False):
         (d / "stream.json").write_text(json.dumps({"layers": layers}))
         command.append(f"--config={d / 'stream.json'}")
     code, text = run(command)
+    if code == 6 and "internal error" in text:
+        raise Failure("stream check", text[-800:])
     if code < 0 or code > 4 or "runtime error:" in text or "AddressSanitizer" in text:
         raise Failure("stream crash", f"exit {code}: {text[-2000:]}")
     lines = [s for s in text.splitlines() if ": warning: " not in s and ": note: " not in s]

@@ -101,7 +101,7 @@ static TensorP *floats(Model *m, const char *name, int n, const float *v, int ra
   return t;
 }
 
-static TensorP *ints(Model *m, const char *name, int n, const int64_t *v) {
+__attribute__((unused)) static TensorP *ints(Model *m, const char *name, int n, const int64_t *v) {
   TensorP *t = tensor(name, DT_INT64, 1, (int64_t[]){n});
   for (int i = 0; i < n; i++)
     ADD(t->int64_data, t->n_int64_data, v[i]);
@@ -140,7 +140,7 @@ static AttrP *attr(NodeP *n, const char *name, Onnx__AttributeProto__AttributeTy
   return a;
 }
 
-static void attr_i(NodeP *n, const char *name, int64_t v) {
+__attribute__((unused)) static void attr_i(NodeP *n, const char *name, int64_t v) {
   AttrP *a = attr(n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
   a->has_i = true;
   a->i = v;
@@ -180,7 +180,7 @@ static Graph *front(const Model *m) {
 }
 
 /* The operators that are left, in order: "Gemm Relu". */
-static const char *ops(const Graph *g) {
+__attribute__((unused)) static const char *ops(const Graph *g) {
   Buf b = {0};
   for (int i = 0; i < g->n_nodes; i++)
     buf_printf(&b, "%s%s", i ? " " : "", g->node[i]->op_type);
@@ -188,20 +188,20 @@ static const char *ops(const Graph *g) {
 }
 
 /* Element 0 of the first output. */
-static double run(const Graph *g, const double *x) {
+__attribute__((unused)) static double run(const Graph *g, const double *x) {
   Eval *e = eval_new(g);
   eval_run(e, x);
   return eval_value(e, g->out[0])[0];
 }
 
-static void refused(const Model *m, int code, const char *message) {
+__attribute__((unused)) static void refused(const Model *m, int code, const char *message) {
   assert_null(front(m));
   assert_int_equal(diag_status(), code);
   assert_heard(message);
 }
 
 /* y = relu(w x + b), 2 inputs, 1 output: 3 x0 - x1 + 1 */
-static Model *small(int opset) {
+__attribute__((unused)) static Model *small(int opset) {
   Model *m = model(opset);
   input(m, "x", DIMS(-1, 2));
   floats(m, "w", VALUES(3, -1), DIMS(2, 1));
