@@ -36,6 +36,9 @@ $(BUILD)/libnngen.a: $(OBJ)
 $(BUILD)/%.o: gen/%.c $(BUILD)/onnx.pb-c.h | $(BUILD)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# loops over long vectors of doubles: the same bits, a quarter less time
+$(BUILD)/rdo.o $(BUILD)/eval_dense.o $(BUILD)/eval_window.o: ALL_CFLAGS += -O3
+
 # made code: not held to our warnings
 $(BUILD)/onnx.pb-c.c $(BUILD)/onnx.pb-c.h &: $(PROTO) | $(BUILD)
 	protoc-c --proto_path=$(dir $(PROTO)) --c_out=$(BUILD) $(notdir $(PROTO))

@@ -17,7 +17,21 @@ static void multiply(int64_t m, int64_t k, int64_t n, const double *a, int64_t a
           out[i * n + j] += v * b[l * b_k + j];
       }
     } else {
-      for (int64_t j = 0; j < n; j++) {
+      int64_t j = 0;
+      for (; j + 4 <= n; j += 4) { /* no sum waits for another */
+        double sum[4] = {0};
+        const double *row = b + j * b_n;
+        for (int64_t l = 0; l < k; l++, row += b_k) {
+          const double v = a[i * a_m + l * a_k];
+          sum[0] += v * row[0];
+          sum[1] += v * row[b_n];
+          sum[2] += v * row[2 * b_n];
+          sum[3] += v * row[3 * b_n];
+        }
+        for (int c = 0; c < 4; c++)
+          out[i * n + j + c] += sum[c];
+      }
+      for (; j < n; j++) {
         double sum = 0;
         for (int64_t l = 0; l < k; l++)
           sum += a[i * a_m + l * a_k] * b[l * b_k + j * b_n];

@@ -208,25 +208,46 @@ static void neuron(const RdoLayer *l, const Moments *m, int j, const double *tar
   free(w), free(g);
 }
 
-double rdo_layer(const RdoLayer *l, double *q, double *bias) {
-  Moments m = moments(l);
-  size_t cells = (size_t)l->rows * (size_t)l->cols;
-  double *target = mem_scratch(cells, 8), *one = mem_scratch((size_t)l->rows, 8), *mean_z = mem_scratch((size_t)l->cols, 8), cost = 0,
-         step = ldexp(1, l->fmt.I - l->fmt.W);
+struct RdoFit {
+  Moments m;
+  double *target, *mean_z;
+};
+
+RdoFit *rdo_fit(const RdoLayer *l) {
+  RdoFit *f = mem_scratch(1, sizeof *f);
+  *f = (RdoFit){moments(l), mem_scratch((size_t)l->rows * (size_t)l->cols, 8), mem_scratch((size_t)l->cols, 8)};
   for (size_t s = 0; s < l->n; s++)
     for (int j = 0; j < l->cols; j++)
-      mean_z[j] += part(l, s) * l->z[s * (size_t)l->cols + (size_t)j];
-  refit(l, &m, mean_z, target);
+      f->mean_z[j] += part(l, s) * l->z[s * (size_t)l->cols + (size_t)j];
+  refit(l, &f->m, f->mean_z, f->target);
+  return f;
+}
+
+void rdo_fit_free(RdoFit *f) {
+  if (!f)
+    return;
+  free(f->m.h), free(f->m.u), free(f->m.order), free(f->m.mean_x), free(f->target), free(f->mean_z), free(f);
+}
+
+double rdo_round(const RdoLayer *l, const RdoFit *f, double *q, double *bias) {
+  double *one = mem_scratch((size_t)l->rows, 8), cost = 0, step = ldexp(1, l->fmt.I - l->fmt.W);
   for (int j = 0; j < l->cols; j++) {
-    neuron(l, &m, j, target, step, one);
-    bias[j] = mean_z[j];
+    neuron(l, &f->m, j, f->target, step, one);
+    bias[j] = f->mean_z[j];
     for (int i = 0; i < l->rows; i++) {
       q[i * l->cols + j] = one[i] * step;
-      bias[j] -= m.mean_x[i] * one[i] * step;
+      bias[j] -= f->m.mean_x[i] * one[i] * step;
       cost += rdo_digits((int64_t)one[i]) * (l->bits[i] + 2);
     }
   }
-  free(target), free(one), free(mean_z), free(m.h), free(m.u), free(m.order), free(m.mean_x);
+  free(one);
+  return cost;
+}
+
+double rdo_layer(const RdoLayer *l, double *q, double *bias) {
+  RdoFit *f = rdo_fit(l);
+  const double cost = rdo_round(l, f, q, bias);
+  rdo_fit_free(f);
   return cost;
 }
 

@@ -23,10 +23,17 @@ typedef struct {
   double price;         /* of an adder bit, in the unit of gain * error^2 */
 } RdoLayer;
 
-/* Sets q (rows x cols, multiples of the format's step within it) and bias (cols, exact means). The number of adder bits that the digits of
- * q take, unshared, comes back. Deterministic. */
 /* Signed digits of w, canonical form. */
 int rdo_digits(int64_t w);
+
+/* What samples and float layer say, whatever the format and the price. */
+typedef struct RdoFit RdoFit;
+RdoFit *rdo_fit(const RdoLayer *l);
+void rdo_fit_free(RdoFit *f); /* NULL: nothing */
+/* Sets q (rows x cols, multiples of the format's step within it) and bias (cols, exact means). The number of adder bits that the digits of
+ * q take, unshared, comes back. Deterministic. f: of the same samples, float layer and weights. */
+double rdo_round(const RdoLayer *l, const RdoFit *f, double *q, double *bias);
+/* Both. */
 double rdo_layer(const RdoLayer *l, double *q, double *bias);
 
 /* Parameters of a whole network at once. */

@@ -73,7 +73,7 @@ static double point_work(const Search *s, size_t fit, size_t held) {
   for (int i = 0; i < s->g->n_tensors; i++)
     values += s->g->tensor[i]->value || s->g->tensor[i]->rank < 0 ? 0 : (double)count(s->g->tensor[i]);
   for (int k = 0; k < s->g->n_nodes; k++)
-    work += weighty(s->g->node[k]) ? round_work(s->g->node[k], fit) : 0;
+    work += weighty(s->g->node[k]) ? round_work(s, k, fit) : 0;
   return 2 * work + (2 * rows + (double)held) * ((double)graph_macs(s->g) + VALUE_WORK * values);
 }
 
@@ -150,11 +150,16 @@ static int try_point(Search *s, SearchResult *r, int W, double price) {
   return point_add(r, W, price, &p, pass);
 }
 
+/* Whether the search for a price may go on: half of the work is for what adder graphs share, where they are built. */
+static bool may_go_on(const Search *s) {
+  return s->work < (s->layer && !stream_in_trials(s) ? WORK : WORK / 2);
+}
+
 /* By bisection at one width; the cheapest that passes, by products, or -1. */
 static int bisect(Search *s, SearchResult *r, int W, double started) {
   double lo = -44, hi = 0; /* log2 of the price: passes, does not */
   int best = -1;
-  for (int i = 0; i < BISECTIONS && (best < 0 || s->work < WORK / 2); i++) {
+  for (int i = 0; i < BISECTIONS && (best < 0 || may_go_on(s)); i++) {
     double at = i == 0 ? lo : (lo + hi) / 2;
     tell(s, started, mem_printf("%d bits", W), i + 1, BISECTIONS);
     int j = try_point(s, r, W, exp2(at));
@@ -243,6 +248,7 @@ void search_compensate(Graph *g, const Options *o, const Config *config, const S
         s->gain[z->id][j] = 1;
     }
   pass_over(s, 0, false, s->n_fit);
+  round_end(s);
 }
 
 /* -v: the points that no other beats in both bits and loss. */
@@ -299,7 +305,7 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
   *r = (SearchResult){.n_fit = s->n_fit, .n_held = s->n - s->n_fit, .classes = s->classes, .labels = s->label != NULL};
   double started = now_s();
   int worse = 0, best = -1, from = widest ? widest : 1;
-  for (int W = from; W >= (widest ? LEAST_WIDTH : 1) && worse < 2 && (best < 0 || s->work < WORK / 2); W--) {
+  for (int W = from; W >= (widest ? LEAST_WIDTH : 1) && worse < 2 && (best < 0 || may_go_on(s)); W--) {
     if (widest)
       set_width(s, W);
     int here = bisect(s, r, W, started);
@@ -314,6 +320,7 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
     point(s, r->point[best].price); /* sets the weights again */
     report_widest(s);
   }
+  round_end(s);
   tell(s, started, NULL, 0, 0);
   r->best = best + 1;
   return finish(s, r);

@@ -6,6 +6,7 @@
 #define NNGEN_SEARCH_IN_H
 
 #include "search.h"
+#include "rdo.h"
 
 /* Elements of a tensor that have one format or one weight column in common: element e is of group (e / inner) % n. */
 typedef struct {
@@ -40,6 +41,7 @@ typedef struct {
   double **reads;              /* by tensor id: signed digits that read each group's elements; NULL before the first pass */
   double *range_lo, *range_hi; /* by tensor id */
   const LayerPrice *layer;     /* by node, where layers are units of a stream, and each tensor has one format; NULL: one kernel */
+  RdoFit **fit;                /* by node, of layers whose inputs no price changes; NULL: none is kept */
   double work;                 /* done, in operations */
 } Search;
 
@@ -108,8 +110,10 @@ void each_product(const Node *n, ProductFn *f, void *ctx);
 Groups groups_of(const Graph *g, const Tensor *t);
 /* Rounds the weights of node k and of all that share them, unless an earlier one did it. */
 void round_shared(Search *s, int k, double price);
-/* Operations that it takes for node n over so many rows. */
-double round_work(const Node *n, size_t fit);
+/* Operations that it takes for node k over so many rows. */
+double round_work(const Search *s, int k, size_t fit);
+/* Frees s->fit. */
+void round_end(Search *s);
 /* A constant that is added to a sum takes the mean error of what came before. */
 void refit_bias(Search *s, const Node *n);
 

@@ -3,7 +3,6 @@
  * search_round.c - the weights of a layer, and of all that share them, go to rdo.c with the inputs that they meet.
  */
 #include "search_in.h"
-#include "rdo.h"
 #include "window.h"
 #include <math.h>
 #include <stdlib.h>
@@ -101,10 +100,26 @@ static size_t rows_fitted(const Matrix *m, size_t fit) {
   return (fit * m->positions + stride - 1) / stride;
 }
 
-double round_work(const Node *n, size_t fit) {
-  Matrix m = matrix_of(n);
+/* Whether layer k reads the network's inputs as they are: what it is fitted to is the same at each price. */
+static bool reads_inputs(const Search *s, int k) {
+  const Tensor *t = s->g->node[k]->in[0];
+  while (t->producer && op_info[t->producer->op].kind == KIND_MOVE && t->producer->in[0])
+    t = t->producer->in[0];
+  return !t->producer && !t->each && sharers(s->g, k, NULL) == 1 && matrix_of(s->g->node[k]).groups == 1;
+}
+
+double round_work(const Search *s, int k, size_t fit) {
+  Matrix m = matrix_of(s->g->node[k]);
   double rows = m.rows, cols = m.cols, products = (double)rows_fitted(&m, fit);
+  if (reads_inputs(s, k))
+    return products * rows + 3 * cols * rows * rows;
   return m.groups * (products * rows * (rows / 2 + cols) + 2 * rows * rows * rows + 6 * cols * rows * rows);
+}
+
+void round_end(Search *s) {
+  for (int k = 0; s->fit && k < s->g->n_nodes; k++)
+    rdo_fit_free(s->fit[k]);
+  s->fit = NULL;
 }
 
 /* Input i of the matrix and its results at each position: element numbers; -1: padding. */
@@ -252,7 +267,15 @@ static void round_matrix(Search *s, const int *member, int members, int group, d
                 .fmt = w->fmt,
                 .word = of_layer.word,
                 .price = price * of_layer.share};
-  rdo_layer(&l, q, means);
+  RdoFit *fit = s->fit && s->fit[member[0]] ? s->fit[member[0]] : rdo_fit(&l);
+  rdo_round(&l, fit, q, means);
+  if (reads_inputs(s, member[0])) {
+    if (!s->fit)
+      s->fit = mem_array((size_t)s->g->n_nodes, sizeof(RdoFit *));
+    s->fit[member[0]] = fit;
+  } else {
+    rdo_fit_free(fit);
+  }
   if (!w->rounded)
     w->rounded = mem_array(count(w), 8);
   for (int i = 0; i < rows; i++)
