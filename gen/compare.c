@@ -379,7 +379,7 @@ void compare_print(const Kernel *k, const Comparison *c, FILE *f) {
 
 void compare_line(const Comparison *c, FILE *f) {
   fprintf(f, "against the float model over %zu samples: worst error %.3g, rms %.3g", c->n, c->max_abs_err, c->rms_err);
-  if (c->argmax_agreement >= 0)
+  if (c->argmax_agreement >= 0 && (isnan(c->float_metric) || c->metric_is_accuracy)) /* of a regression no decision */
     fprintf(f, ", same decision as float on %.2f %%", 100 * c->argmax_agreement);
   if (!isnan(c->float_metric))
     fprintf(f, c->metric_is_accuracy ? ", accuracy %.2f %% (float %.2f %%)" : ", RMSE %.4g (float %.4g)",

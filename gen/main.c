@@ -149,6 +149,8 @@ static void prune(Graph *g, const Options *o, const Samples *s) {
 
 /* --round-weights=compensated, --target-loss: weights, and formats of what lies between layers, by data. */
 static void choose_by_data(Graph *g, const Options *o, const Config *config, const Samples *s, const SearchResult **found) {
+  if (o->target_loss >= 0 && (o->prune >= 0 || o->prune_share > 0 || o->prune_of || o->merge >= 0))
+    diag_warn(NULL, "--target-loss counts from the network that --prune and --merge leave; what they lose comes on top");
   if (o->target_loss < 0 && o->compensated) {
     stop_on_errors();
     search_compensate(g, o, config, s);

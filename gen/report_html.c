@@ -90,13 +90,15 @@ static void error_table(const Page *p, Buf *b) {
   most = c->n_output_values ? sqrt(most / (double)c->n_output_values) : 0;
   buf_printf(
       b,
-      "<h2>Where the error enters</h2>\n<p>Errors are fixed point less float. A layer's <em>own</em> error is what it adds to exact "
-      "float on the arguments it gets (rounded weights, dropped bits, saturation); the rest it inherits. <em>At the outputs</em>: how far "
-      "that moves the network's outputs, everything behind being float (rms, %zu samples). Widen the layer with the longest bar first. A "
-      "product and the constant added to it are judged together, at the sum.</p>\n"
+      "<h2>Where the error enters</h2>\n<p>Errors are fixed point less float. %s</p>\n"
       "<div class=\"scroll\"><table>\n<tr><th class=\"t\">layer</th><th class=\"t\">operator</th><th class=\"t\">format</th><th>worst "
       "error</th><th>rms error</th><th>own, rms</th><th>SQNR, dB</th><th>at the outputs</th><th></th></tr>\n",
-      c->n_traced);
+      c->n_traced ? mem_printf("A layer's <em>own</em> error is what it adds to exact float on the arguments it gets (rounded weights, "
+                               "dropped bits, saturation); the rest it inherits. <em>At the outputs</em>: how far that moves the "
+                               "network's outputs, everything behind being float (rms, %zu samples). Widen the layer with the longest "
+                               "bar first. A product and the constant added to it are judged together, at the sum.",
+                               c->n_traced)
+                  : "What a layer adds to what it inherits is told apart in parallel mode only.");
   for (int i = 0; i < p->k->n_in_ports; i++)
     if (c->input[i].elements)
       error_row(b, p->k->in_port[i].name, "input", p->k->in_port[i].fmt, &c->input[i], true, c, most);

@@ -63,12 +63,16 @@ const char *report_search(const Page *p, const Plots *plots) {
                "layers</th><th>adder bits</th><th>loss</th><th>standard error</th><th>decisions changed</th><th>RMS deviation</th></tr>\n");
   for (size_t i = 0; i < n; i++) {
     const SearchPoint *q = list[i];
-    buf_printf(&b, "<tr><td class=\"t\">%s</td><td>%d</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-               r->best && q == &r->point[r->best - 1] ? "<b>taken</b>" : "", q->width, html_count(llround(q->adder_bits)),
-               html_percent(q->loss), html_percent(q->error), r->classes ? html_percent(q->changed) : "–", html_percent(q->deviation));
+    buf_printf(&b, "<tr><td class=\"t\">%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+               r->best && q == &r->point[r->best - 1] ? "<b>taken</b>" : "", q->width > 1 ? html_count(q->width) : "own",
+               html_count(llround(q->adder_bits)), html_percent(q->loss), html_percent(q->error),
+               r->classes ? html_percent(q->changed) : "–", html_percent(q->deviation));
   }
-  buf_printf(&b, "</table></div>\n<p>Adder bits here are digits × width, before adders are shared; the design that was made has %s.</p>\n",
-             html_count(p->d->cost[0].adder_bits));
+  buf_puts(&b, "</table></div>\n<p>Adder bits here are digits × width, before adders are shared");
+  if (p->d->stream)
+    buf_puts(&b, ", and where multipliers are reused the share of one that a weight takes; in a stream an adder graph counts once.</p>\n");
+  else
+    buf_printf(&b, "; the design that was made has %s.</p>\n", html_count(p->d->cost[0].adder_bits));
   return b.s;
 }
 

@@ -268,6 +268,14 @@ static void print_points(const SearchResult *r, FILE *f) {
   }
 }
 
+/* What the loss is of. */
+static const char *loss_text(const Search *s) {
+  if (s->classes)
+    return s->label ? "the accuracy lost" : "the share of decisions changed";
+  return s->label ? "the growth of the RMS error"
+                  : "the RMS deviation over the outputs' spread (logits, too, are a regression's results without --labels)";
+}
+
 static const SearchResult *finish(const Search *s, const SearchResult *r) {
   const Options *o = s->o;
   if (o->verbose)
@@ -276,9 +284,9 @@ static const SearchResult *finish(const Search *s, const SearchResult *r) {
     const SearchPoint *p = &r->point[0];
     const char *at = p->width > 1 ? mem_printf(" at %d bits between layers", p->width) : "";
     diag_error(EXIT_NUMERIC, NULL,
-               "no point within --target-loss=%g%%: with the finest formats%s it is %.3g %% with a standard error of %.2g%s; "
-               "more bits in --q, or more samples, may do",
-               100 * o->target_loss, at, 100 * p->loss, 100 * p->error,
+               "no point within --target-loss=%g%%: with the finest formats%s %s is %.3g %%%s%s; more bits in --q, or more samples, may do",
+               100 * o->target_loss, at, loss_text(s), 100 * p->loss,
+               p->error > 0 ? mem_printf(" with a standard error of %.2g", 100 * p->error) : "",
                s->classes && s->label ? mem_printf(", %.3g %% as counted on %zu samples held back", 100 * p->lost, r->n_held) : "");
   }
   return r;

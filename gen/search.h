@@ -11,7 +11,7 @@ typedef struct {
   int width;         /* bits of the results between layers */
   double price;      /* of an adder bit */
   double adder_bits; /* digits x width: no sharing counted */
-  double true_bits;  /* of the adder graphs and tables themselves; negative: not built */
+  double true_bits;  /* of the adder graphs and tables themselves, and of multipliers in time (search_stream.c); negative: not built */
   double loss,
       error; /* on the samples held back: share of decisions lost (by labels) or changed, or growth of the RMS error; its standard error */
   bool pass;

@@ -368,8 +368,6 @@ Stream *stream_lower(const Graph *g, const Options *o, const Config *config) {
     lower_outputs(b);
   if (diag_errors())
     return s;
-  stream_plan(b);
-  if (!diag_errors())
-    stream_hardware(b);
+  stream_hardware(b);
   return s;
 }

@@ -60,15 +60,26 @@ static int64_t brams(const Unit *u, int64_t steps) {
   return steps <= LUT_ROM ? 0 : multipliers(u, steps) * ((steps * WEIGHT_BITS + BRAM_BITS - 1) / BRAM_BITS);
 }
 
+/* Adder bits, no sharing counted, against multipliers of so many each: devices have 100 to 250 LUTs for each that they have. */
+static bool adders_are_less(const Unit *u, int64_t steps) {
+  int64_t bits = 0;
+  for (int64_t i = 0; i < (int64_t)u->m * u->n; i++)
+    bits += (int64_t)rdo_digits(u->w[i]) * (u->in[0]->edge->fmt.W + 2);
+  return bits <= MULTIPLIER_BITS * multipliers(u, steps);
+}
+
 typedef struct {
   int64_t dsp, bram; /* negative: no limit */
 } Budget;
 
-static bool affords(const Stream *s, Budget of, int64_t interval) {
+/* adders: layers that are less as adder graphs take none of it. */
+static bool affords(const Stream *s, Budget of, int64_t interval, bool adders) {
   int64_t dsp = 0, bram = 0;
   for (int i = 0; i < s->n_units; i++)
     if (s->unit[i]->meaning == MEANS_PRODUCT) {
       const int64_t r = steps_at(s->unit[i], interval);
+      if (adders && adders_are_less(s->unit[i], r))
+        continue;
       dsp += multipliers(s->unit[i], r);
       bram += brams(s->unit[i], r);
     }
@@ -81,7 +92,7 @@ static int64_t least_interval(const Stream *s, Budget of, int64_t least) {
   for (int i = 0; i < s->n_units; i++)
     if (s->unit[i]->meaning == MEANS_PRODUCT && all_products(s->unit[i]) * positions(s->unit[i]) > most)
       most = all_products(s->unit[i]) * positions(s->unit[i]);
-  if (!affords(s, of, most)) {
+  if (!affords(s, of, most, false)) {
     diag_error(EXIT_UNSUPPORTED, NULL, "the network does not fit into %lld %s even with one multiplier a layer",
                (long long)(of.dsp < 0 ? of.bram : of.dsp),
                of.bram < 0  ? "DSP"
@@ -91,20 +102,12 @@ static int64_t least_interval(const Stream *s, Budget of, int64_t least) {
   }
   for (int64_t lo = least - 1, hi = most; most = hi, hi - lo > 1;) {
     const int64_t mid = lo + (hi - lo) / 2;
-    if (affords(s, of, mid))
+    if (affords(s, of, mid, false))
       hi = mid;
     else
       lo = mid;
   }
   return most;
-}
-
-/* Adder bits, no sharing counted, against multipliers of so many each: devices have 100 to 250 LUTs for each that they have. */
-static bool adders_are_less(const Unit *u, int64_t steps) {
-  int64_t bits = 0;
-  for (int64_t i = 0; i < (int64_t)u->m * u->n; i++)
-    bits += (int64_t)rdo_digits(u->w[i]) * (u->in[0]->edge->fmt.W + 2);
-  return bits <= MULTIPLIER_BITS * multipliers(u, steps);
 }
 
 /* Sums of a few operands take no multiplier at all. */
@@ -122,18 +125,21 @@ static bool constant(const Unit *u) {
 int64_t stream_plan(Build *b) {
   const Options *o = b->o;
   Stream *s = b->s;
-  int64_t interval = 1;
+  int64_t interval = 1, least = 1;
   for (int i = 0; i < s->n_units; i++)
     if (s->unit[i]->meaning == MEANS_PRODUCT)
       s->unit[i]->skips = many_zeros(s->unit[i]);
   for (int i = 0; i < s->n_in; i++)
     if ((int64_t)s->in[i]->rows * s->in[i]->cols > interval)
       interval = (int64_t)s->in[i]->rows * s->in[i]->cols;
+  for (int i = 0; i < s->n_units; i++)
+    if (s->unit[i]->meaning == MEANS_PRODUCT && positions(s->unit[i]) > least)
+      least = positions(s->unit[i]);
   if (o->target_ii > 0)
-    interval = o->target_ii;
+    interval = o->target_ii > least ? o->target_ii : least; /* faster layers would wait for the slowest */
   else if (o->dsp > 0 || o->bram > 0)
     interval = least_interval(s, (Budget){o->dsp > 0 ? o->dsp : -1, o->bram > 0 ? o->bram : -1}, 1);
-  else if (!o->reuse)
+  else if (!o->reuse && !affords(s, (Budget){MOST_MULTIPLIERS, -1}, interval, true))
     interval = least_interval(s, (Budget){MOST_MULTIPLIERS, -1}, interval);
   int64_t longest = 1;
   for (int i = 0; i < s->n_units; i++) {

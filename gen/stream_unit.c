@@ -302,6 +302,8 @@ void stream_hardware(Build *b) {
   Unit **unit = s->unit;
   const int n = s->n_units;
   const int64_t interval = b->interval = stream_plan(b);
+  if (diag_errors())
+    return;
   for (int i = 0; i < s->n_in; i++) {
     Edge *e = s->in[i];
     const bool vector = e->rows * e->cols == 1;

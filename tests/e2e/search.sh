@@ -131,6 +131,8 @@ assert b < 0.95 * a
 EOF
 }
 check search.streamed_compensated closer
+pruned() { "$NNGEN" models/skl_mlp.onnx "--q=8,auto" --data=models/data/skl_mlp_x.npy --target-loss=5% --prune=30% --target=c -o "$WORK/pruned" 2>&1 | grep -q "target-loss counts from the network that --prune"; }
+check search.pruned_first pruned
 
 again=(models/skl_mlp.onnx "--q=8,auto" --data=models/data/skl_mlp_x.npy -q --target-loss=2%)
 again() {
@@ -149,7 +151,7 @@ EOF
 check search.regression regression
 kept() {
   cp -r "$WORK/one" "$WORK/before"
-  refused 4 "no point within --target-loss=0.001%: with the finest formats it is" models/mlp50.onnx --q=4,auto --data=models/data/mlp50_x.npy --target-loss=0.001% && diff -r "$WORK/before" "$WORK/one"
+  refused 4 "no point within --target-loss=0.001%: with the finest formats the RMS deviation over" models/mlp50.onnx --q=4,auto --data=models/data/mlp50_x.npy --target-loss=0.001% && diff -r "$WORK/before" "$WORK/one"
 }
 check search.out_of_reach kept
 check search.needs_data refused 1 "--target-loss needs --data" models/ch1.onnx --target-loss=1%

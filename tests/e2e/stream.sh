@@ -92,6 +92,25 @@ else
   skip stream.sim "ghdl is not installed"
 fi
 
+# ---- plans ----
+beyond() { # an interval that no multiplier can buy is said once, and buys none
+  local args=("$NNGEN" models/stream/lenet.onnx --mode=stream "--q=16,6" --data=models/data/lenet_x.npy --target=c --plots=none -q)
+  "${args[@]}" -o "$WORK/plain" && "${args[@]:0:5}" --target-ii=7 --target=c --plots=none -o "$WORK/beyond" 2>"$WORK/beyond.txt" || return 1
+  [ "$(grep -c 'target-ii=7: 64 cycles are the least' "$WORK/beyond.txt")" -eq 1 ] || { cat "$WORK/beyond.txt"; return 1; }
+  python3 - "$WORK/plain/report.json" "$WORK/beyond/report.json" <<'EOF'
+import json, sys
+a, b = (json.load(open(p))["totals"] for p in sys.argv[1:])
+assert (a["ii_cycles"], a["mults"]) == (b["ii_cycles"], b["mults"]), (a, b)
+EOF
+}
+check stream.beyond beyond
+few_digits() { # in 8 bits, used four times each, multipliers are more than adders; --dsp and --reuse get what they ask for
+  "$NNGEN" models/stream/lenet.onnx --mode=stream "--q=8,auto" --data=models/data/lenet_x.npy --target=c --plots=none -q -o "$WORK/digits" "$@" &&
+    python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["totals"]["mults"])' "$WORK/digits/report.json"
+}
+fewer() { [ "$(few_digits)" -lt 60 ] && [ "$(few_digits --dsp=250)" -gt 100 ] && [ "$(few_digits --reuse=4)" -gt 200 ]; }
+check stream.few_digits fewer
+
 # ---- what is refused ----
 no() { rejects "stream.no.$1" "$2" "$3" "$NNGEN" "${@:4}" --mode=stream -o "$WORK/none"; }
 mlp=("$WORK/nets/mlp.onnx" --data="$WORK/nets/mlp_x.npy")
