@@ -346,7 +346,7 @@ void compare_warn(const Graph *g, const Kernel *k, const Comparison *c, const Sa
     const HirLayer *l = &k->layer[site->layer];
     const LayerStats *st = &c->layer[site->layer];
     const Tensor *t = report_tensor(g, l);
-    if (t && (t->each || t->from == FROM_SEARCH)) /* --target-loss narrowed it on purpose; what that costs is in its loss */
+    if (t && (t->each || t->from == FROM_SEARCH) && !c->wrapped[i]) /* --target-loss narrowed it on purpose: the cost is in its loss */
       continue;
     double step = ldexp(1, l->fmt.I - l->fmt.W);
     diag_warn(l->node,

@@ -183,12 +183,10 @@ static double variance(const double *x, size_t n, Format f, bool cut) {
 static void drop_column(const Search *s, const Tensor *t, int group) {
   const Node *n = layer_of(s->g, t);
   Tensor *w = n ? n->in[1] : NULL;
-  if (!w || !w->rounded || graph_uses(s->g, w, NULL) != 1 || graph_uses(s->g, n->out[0], NULL) != 1)
+  if (!w || !w->rounded || n->op == OP_ConvTranspose || graph_uses(s->g, w, NULL) != 1 || graph_uses(s->g, n->out[0], NULL) != 1)
     return;
   bool first = n->op == OP_Conv || (n->op == OP_Gemm && attr_int(n, "transB", 0));
   size_t cols = (size_t)(first ? w->dim[0] : w->dim[1]), rows = count(w) / cols;
-  if (n->op == OP_ConvTranspose)
-    return;
   for (size_t i = 0; i < rows; i++)
     w->rounded[first ? (size_t)group * rows + i : i * cols + (size_t)group] = 0;
 }

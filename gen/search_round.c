@@ -100,12 +100,18 @@ static size_t rows_fitted(const Matrix *m, size_t fit) {
   return (fit * m->positions + stride - 1) / stride;
 }
 
-/* Whether layer k reads the network's inputs as they are: what it is fitted to is the same at each price. */
+/* Whether no price changes t: inputs as they are, moved at most. */
+static bool of_inputs(const Tensor *t) {
+  const Node *n = t->producer;
+  bool all = n ? op_info[n->op].kind == KIND_MOVE : !t->each;
+  for (int i = 0; n && all && i < n->n_in; i++)
+    all = !n->in[i] || n->in[i]->value || of_inputs(n->in[i]);
+  return all;
+}
+
+/* Whether what layer k is fitted to is the same at each price. */
 static bool reads_inputs(const Search *s, int k) {
-  const Tensor *t = s->g->node[k]->in[0];
-  while (t->producer && op_info[t->producer->op].kind == KIND_MOVE && t->producer->in[0])
-    t = t->producer->in[0];
-  return !t->producer && !t->each && sharers(s->g, k, NULL) == 1 && matrix_of(s->g->node[k]).groups == 1;
+  return of_inputs(s->g->node[k]->in[0]) && sharers(s->g, k, NULL) == 1 && matrix_of(s->g->node[k]).groups == 1;
 }
 
 double round_work(const Search *s, int k, size_t fit) {

@@ -131,6 +131,31 @@ assert b < 0.95 * a
 EOF
 }
 check search.streamed_compensated closer
+# an input beside what a layer made of it, in either order: what the next layer is fitted to follows the price all the same
+beside() {
+  "$PY" - "$WORK" <<'EOF' || return 1
+import sys, numpy as np, onnx
+from onnx import helper as h, numpy_helper as nh
+r = np.random.default_rng(1)
+f = lambda *s: (r.normal(size=s) / s[0] ** 0.5).astype(np.float32)
+w1, w2, x = f(8, 12), f(20, 4), r.normal(size=(400, 8)).astype(np.float32)
+for name, parts, rows in (("first", ["x", "a"], np.arange(20)), ("last", ["a", "x"], np.r_[8:20, 0:8])):
+    g = h.make_graph([h.make_node("MatMul", ["x", "w1"], ["s"]), h.make_node("Relu", ["s"], ["a"]), h.make_node("Concat", parts, ["c"], axis=1), h.make_node("MatMul", ["c", "w2"], ["y"])],
+                     "skip", [h.make_tensor_value_info("x", 1, [1, 8])], [h.make_tensor_value_info("y", 1, [1, 4])], [nh.from_array(w1, "w1"), nh.from_array(w2[rows], "w2")])
+    onnx.save(h.make_model(g, opset_imports=[h.make_opsetid("", 13)], ir_version=8), f"{sys.argv[1]}/{name}.onnx")
+np.save(f"{sys.argv[1]}/skip_x.npy", x)
+EOF
+  for order in first last; do
+    "$NNGEN" "$WORK/$order.onnx" --mode=stream --reuse=4 "--q=10,auto" --data="$WORK/skip_x.npy" --target-loss=10% --target=c --plots=none -q -o "$WORK/beside_$order" || return 1
+  done
+  python3 - "$WORK/beside_first/report.json" "$WORK/beside_last/report.json" <<'EOF'
+import json, sys
+a, b = ([q["digit_bits"] for q in json.load(open(p))["search"]["points"][:5]] for p in sys.argv[1:])
+print(a, b)
+assert all(abs(x - y) <= 0.01 * y for x, y in zip(a, b))
+EOF
+}
+if [ -e "$VENV_OK" ]; then check search.beside beside; else skip search.beside "onnx could not be installed"; fi
 pruned() { "$NNGEN" models/skl_mlp.onnx "--q=8,auto" --data=models/data/skl_mlp_x.npy --target-loss=5% --prune=30% --target=c -o "$WORK/pruned" 2>&1 | grep -q "target-loss counts from the network that --prune"; }
 check search.pruned_first pruned
 
