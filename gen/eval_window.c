@@ -15,14 +15,7 @@ static void valid(int64_t stride, int64_t offset, int64_t size, int64_t limit, i
   *hi = *hi < limit ? *hi : limit;
 }
 
-/* Along the last axis, y[o] += m * x[i] wherever o and i meet at a tap: `n` of them from `a` and `b` on. `a` walks the side that steps by
- * 1, `b` the one that steps by the stride: o and i, or (transposed) i and o. */
-typedef struct {
-  int64_t a, b, n;
-} Run;
-
-/* Runs of all taps, which are the same for all channels: those of tap t from first[t] to first[t + 1]. */
-static Run *find_runs(const Window *w, int64_t taps, int64_t *first) {
+Run *window_runs(const Window *w, int64_t taps, int64_t *first) {
   const int64_t *a_dim = w->transposed ? w->in : w->out, *b_dim = w->transposed ? w->out : w->in;
   const int last = w->axes - 1;
   int64_t most = taps, tap[MAX_SPATIAL] = {0};
@@ -57,7 +50,7 @@ static Run *find_runs(const Window *w, int64_t taps, int64_t *first) {
   return run;
 }
 
-/* One tap of one pair of channels. */
+/* One tap of one pair of channels: y[o] += m * x[i] wherever o and i meet. */
 static void tap_run(const Run *run, int64_t n, bool transposed, int64_t s, double m, const double *x, double *y) {
   for (const Run *r = run; r < run + n; r++) {
     double *to = y + (transposed ? r->b : r->a);
@@ -81,7 +74,7 @@ void eval_conv(const Node *n, const double *const *in, double *const *out) {
   window_of(n, &w);
   const int64_t xs = window_in(&w), ys = window_out(&w), taps = window_taps(&w), stride = w.stride[w.axes - 1];
   int64_t *first = mem_scratch((size_t)taps + 1, sizeof *first);
-  Run *run = find_runs(&w, taps, first);
+  Run *run = window_runs(&w, taps, first);
   for (int64_t b = 0; b < x->dim[0]; b++)
     for (int64_t g = 0; g < group; g++)
       for (int64_t j = 0; j < M; j++) {

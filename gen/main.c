@@ -122,6 +122,8 @@ static Graph *front_end(Options *o) {
     stream_check_size(g);
   else if (!o->info)
     pass_check_size(g, o->prune);
+  if (!o->streams && !o->info && o->target_loss >= 0 && o->prune < 0 && !o->prune_of && o->prune_share <= 0)
+    pass_local(g);
   done(o, "unroll", g, NULL);
   return g;
 }

@@ -89,6 +89,9 @@ static void set_config(Parse *p, const char *a) {
 static void set_data(Parse *p, const char *a) {
   p->o.data = a;
 }
+static void set_fit(Parse *p, const char *a) {
+  p->o.fit = a;
+}
 static void set_labels(Parse *p, const char *a) {
   p->o.labels = a;
 }
@@ -323,7 +326,7 @@ static void set_help(Parse *p, const char *a) {
 static void record(Parse *p, const char *option, const char *arg) {
   static const char *const left_out[] = {"-o",     "-q",     "-v",        "--force", "--float-out", "--diagnostics",
                                          "--dump", "--info", "--compare", "--plots"},
-                           *const files[] = {"", "--data", "--labels", "--config"};
+                           *const files[] = {"", "--data", "--fit", "--labels", "--config"};
   for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
     if (!strcmp(option, left_out[i]))
       return;
@@ -407,6 +410,8 @@ Options options_parse(int argc, char **argv, bool *done) {
     diag_error(EXIT_USAGE, NULL, "--max-error needs --data");
   if (o->target_loss >= 0 && !o->data)
     diag_error(EXIT_USAGE, NULL, "--target-loss needs --data");
+  if (o->fit && (!o->data || (o->target_loss < 0 && !o->compensated)))
+    diag_error(EXIT_USAGE, NULL, "--fit needs --data, and --target-loss or --round-weights=compensated");
   if (o->labels && !o->data)
     diag_error(EXIT_USAGE, NULL, "--labels needs --data");
   if (o->calibrate != CALIBRATE_MINMAX && (!o->auto_I || o->proved))

@@ -21,7 +21,7 @@ typedef struct {
   double percentile; /* a share, for CALIBRATE_PERCENTILE */
   Round round;
   Overflow overflow;
-  const char *config, *data, *labels;
+  const char *config, *data, *labels, *fit;
   const char *mode;      /* parallel, stream, auto */
   const char *recurrent; /* unrolled, iterative, stateful */
   int n_states;

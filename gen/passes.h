@@ -17,6 +17,9 @@ void keep_original(Tensor *t);
 /* --merge=T: neurons of a dense layer whose weights differ by less than T of the larger norm become one. */
 void pass_merge(Graph *g, double t);
 
+/* Small convolutions become dense layers, see pass_local.c. */
+void pass_local(Graph *g);
+
 /* --state: input `in` of the graph becomes what its output `out` was a step before, 0 at first. EXIT_USAGE for names that are not there. */
 void pass_state(Graph *g, int n, const StatePair *pair);
 

@@ -36,11 +36,13 @@ typedef struct {
   float *in;          /* n * n_in, all graph inputs concatenated */
   double *out;        /* n_due * n_out, float outputs */
   double *lo, *hi;    /* by tensor id: range seen */
+  float *fit;         /* n_fit * n_in: inputs of --fit */
+  size_t n_fit;       /* 0: no such file */
   const char *source; /* file, or "random inputs, seed 1" */
   bool is_user_data;
 } Samples;
 
-/* Reads --data, or draws inputs (standard normal, seed 1), and runs the float model over them. NULL after diag_error. */
+/* Reads --data, or draws inputs (standard normal, seed 1), and runs the float model over them; reads --fit. NULL after diag_error. */
 Samples *samples_read(const Graph *g, const Options *o);
 
 /* Sets Tensor.fmt and Tensor.exact everywhere: see quant.c for the rules. Warns of every constant that does not fit its format, with

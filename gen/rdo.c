@@ -23,6 +23,30 @@ int rdo_digits(int64_t w) {
   return n;
 }
 
+/* The largest power of two, or that above it, whichever is nearer; size >= 1. */
+static double nearest_power(double size) {
+  const double p = exp2(floor(log2(size)));
+  return size > 1.5 * p ? 2 * p : p;
+}
+
+double rdo_nearest(double t, int digits, double least, double most) {
+  double v = 0;
+  for (int d = 0; d < digits; d++) {
+    const double rest = t - v;
+    if (fabs(rest) < 0.5 && d)
+      break;
+    v += copysign(nearest_power(fmax(fabs(rest), 1)), rest);
+  }
+  if (v == 0)
+    v = copysign(1, t);
+  if (v > most || v < least) {
+    v = v > most ? most : least;
+    if (rdo_digits((int64_t)v) > digits)
+      v = copysign(exp2(floor(log2(fabs(v)))), v);
+  }
+  return v;
+}
+
 /* Integer v of the format with the least a * (t - v)^2 + b * digits(v): zero, the nearest, and those between with fewer digits. word: see
  * RdoLayer. */
 static double choose(double t, double a, double b, double least, double most, int word) {
@@ -33,8 +57,7 @@ static double choose(double t, double a, double b, double least, double most, in
     if (d == MAX_DIGITS || size < 1) {
       v = nearest;
     } else {
-      double p = exp2(floor(log2(size)));
-      v += copysign(size > 1.5 * p ? 2 * p : p, rest);
+      v += copysign(nearest_power(size), rest);
     }
     double u = fmin(fmax(v, least), most), c = a * (t - u) * (t - u) + b * (word ? (u != 0) * word : rdo_digits((int64_t)u));
     if (c < cost)

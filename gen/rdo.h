@@ -25,6 +25,8 @@ typedef struct {
 
 /* Signed digits of w, canonical form. */
 int rdo_digits(int64_t w);
+/* About the nearest to t of the integers from least to most with at least one signed digit and at most so many; digits > 0. */
+double rdo_nearest(double t, int digits, double least, double most);
 
 /* What samples and float layer say, whatever the format and the price. */
 typedef struct RdoFit RdoFit;

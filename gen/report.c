@@ -233,6 +233,7 @@ static json_t *search(const SearchResult *r, const Options *o) {
     json_t *made = json_array_get(points, (size_t)i);
     json_object_set_new(made, "lost", real(p->lost));
     json_object_set_new(made, "passes", json_boolean(p->pass));
+    json_object_set_new(made, "taught", json_boolean(p->taught));
     json_object_set_new(made, "adder_bits", p->true_bits < 0 ? json_null() : real(p->true_bits));
   }
   return json_pack("{s:o,s:s,s:i,s:i,s:i,s:o}", "target_loss", real(o->target_loss), "loss",

@@ -176,6 +176,12 @@ Samples *samples_read(const Graph *g, const Options *o) {
   }
   if (!usable(s))
     return NULL;
+  if (o->fit) {
+    Samples more = {.n_in = s->n_in, .source = o->fit};
+    if (!load(g, o->fit, &more) || !usable(&more))
+      return NULL;
+    s->fit = more.in, s->n_fit = more.n;
+  }
   run_float(g, s, isatty(2) && !o->quiet);
   if (o->float_out) {
     FILE *f = fopen(o->float_out, "wb");

@@ -25,7 +25,9 @@ enum {
   LEAST_WIDTH = 3,
   MAX_VALUES = 16000000,
   BELOW = 2,
-  ABOVE = 10,
+  ABOVE = 6,
+  TAUGHT_ABOVE = 8,
+  TAUGHT_TRIES = 3,
   BITS_OF_ADDER = 10,
   LEAST_ROWS = 1000,
   VALUE_WORK = 12,   /* operations for each value of a row: rounding, activation */
@@ -64,6 +66,22 @@ static void pass_over(Search *s, double price, bool formats, size_t n_rows) {
       if (t)
         round_rows(t, s->q[t->id], n_rows);
     }
+  }
+}
+
+/* The network as rounded over all rows. */
+static void run_all(Search *s) {
+  for (int i = 0; i < s->g->n_in; i++) {
+    Tensor *t = s->g->in[i];
+    memcpy(s->q[t->id], s->f[t->id], s->n * count(t) * 8);
+    round_rows(t, s->q[t->id], s->n);
+  }
+  for (int k = 0; k < s->g->n_nodes; k++) {
+    const Node *n = s->g->node[k];
+    run_node(n, s->q, s->n, true);
+    for (int i = 0; i < n->n_out; i++)
+      if (n->out[i])
+        round_rows(n->out[i], s->q[n->out[i]->id], s->n);
   }
 }
 
@@ -120,13 +138,9 @@ static void tell(const Search *s, double started, const char *what, int at, int 
     fprintf(stderr, what ? "\rsearching: %s, point %d of %d " : "\r%60s\r", what ? what : "", at, of);
 }
 
-bool point_passes(const Search *s, Point *p) {
-  const double target = s->o->target_loss;
-  const bool expected = p->loss + p->error <= target && p->lost <= target;
-  const bool counted = s->classes && s->label && p->lost + p->lost_error <= target;
-  if (counted && !expected)
-    p->loss = p->lost, p->error = p->lost_error;
-  return expected || counted;
+/* By what is expected, one standard error included, unless the count by the labels says otherwise by more than half of its own. */
+bool point_passes(const Search *s, const Point *p) {
+  return p->loss + p->error <= s->o->target_loss && p->lost - p->lost_error / 2 <= s->o->target_loss;
 }
 
 int point_add(SearchResult *r, int width, double price, const Point *p, bool pass) {
@@ -196,12 +210,72 @@ static int near(Search *s, SearchResult *r, int i, double started) {
   return best;
 }
 
+/* Weights, biases and formats. */
+typedef struct {
+  double **rounded;
+  Format *fmt, **each; /* by tensor id */
+} Saved;
+
+static void save(const Search *s, Saved *to) {
+  const size_t n = (size_t)s->g->n_tensors + 1;
+  if (!to->fmt)
+    *to = (Saved){mem_array(n, sizeof *to->rounded), mem_array(n, sizeof *to->fmt), mem_array(n, sizeof *to->each)};
+  for (int i = 0; i < s->g->n_tensors; i++) {
+    const Tensor *t = s->g->tensor[i];
+    to->fmt[i] = t->fmt;
+    if (t->rounded && !to->rounded[i])
+      to->rounded[i] = mem_array(count(t), 8);
+    if (t->each && !to->each[i])
+      to->each[i] = mem_array(count(t), sizeof **to->each);
+    if (t->rounded)
+      memcpy(to->rounded[i], t->rounded, count(t) * 8);
+    if (t->each)
+      memcpy(to->each[i], t->each, count(t) * sizeof *t->each);
+  }
+}
+
+static void load(const Search *s, const Saved *from) {
+  for (int i = 0; i < s->g->n_tensors; i++) {
+    Tensor *t = s->g->tensor[i];
+    t->fmt = from->fmt[i];
+    if (t->rounded && from->rounded[i])
+      memcpy(t->rounded, from->rounded[i], count(t) * 8);
+    if (t->each && from->each[i])
+      memcpy(t->each, from->each[i], count(t) * sizeof *t->each);
+  }
+}
+
+/* Higher prices than that of point i, their weights taught (search_train.c): by bisection, for each point takes seconds. The smallest that
+ * passes comes back, saved, or i. */
+static int taught(Search *s, SearchResult *r, int i, double started, Saved *saved) {
+  const double centre = log2(r->point[i].price);
+  int best = i;
+  for (int lo = 0, hi = TAUGHT_ABOVE, at = 1; hi - lo > 1; at++) {
+    const int k = (lo + hi) / 2, W = r->point[i].width;
+    tell(s, started, "teaching", at, TAUGHT_TRIES);
+    const int plain = try_point(s, r, W, exp2(centre + NEAR_STEP * k));
+    if (!search_train(s))
+      return i;
+    run_all(s);
+    Point p = {.cost = r->point[plain].adder_bits};
+    measure(s, &p);
+    const int j = point_add(r, W, r->point[plain].price, &p, point_passes(s, &p));
+    r->point[j].taught = true;
+    r->point[j].true_bits = search_true_bits(s);
+    *(r->point[j].pass ? &lo : &hi) = k;
+    if (r->point[j].pass && r->point[j].true_bits < r->point[best].true_bits)
+      best = j, save(s, saved);
+  }
+  return best;
+}
+
 /* Rows of data that fit in memory: one's own, three times as many mix-ups or more, those held back. */
 static void get_rows(Search *s, const Samples *data, bool hold_back) {
-  size_t elements = 0, own = data->n / 2;
+  size_t elements = 0, own = rows_to_fit(data, 1).n;
   for (int i = 0; i < s->g->n_tensors; i++)
     elements += s->g->tensor[i]->value || s->g->tensor[i]->rank < 0 ? 0 : count(s->g->tensor[i]);
-  size_t room = MAX_VALUES / (elements + 1), held = data->n / 2 < MAX_HELD ? data->n / 2 : MAX_HELD;
+  size_t room = MAX_VALUES / (elements + 1), held = rows_to_measure(data, 1).n;
+  held = held < MAX_HELD ? held : MAX_HELD;
   own = own < MAX_FIT ? own : MAX_FIT;
   own = own < room / 6 ? own : room / 6;
   held = held < room / 3 ? held : room / 3;
@@ -325,7 +399,16 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
     if (widest)
       set_width(s, r->point[best].width);
     best = near(s, r, best, started);
-    point(s, r->point[best].price); /* sets the weights again */
+    Saved saved = {0};
+    if (r->point[best].true_bits < 0) {
+      point(s, r->point[best].price);
+      r->point[best].true_bits = search_true_bits(s);
+    }
+    best = taught(s, r, best, started, &saved);
+    if (r->point[best].taught)
+      load(s, &saved);
+    else
+      point(s, r->point[best].price); /* sets the weights again */
     report_widest(s);
   }
   round_end(s);

@@ -14,7 +14,7 @@ typedef struct {
   double true_bits;  /* of the adder graphs and tables themselves, and of multipliers in time (search_stream.c); negative: not built */
   double loss,
       error; /* on the samples held back: share of decisions lost (by labels) or changed, or growth of the RMS error; its standard error */
-  bool pass;
+  bool pass, taught;         /* taught: search_train.c */
   double lost;               /* share of right decisions lost, by the labels as counted */
   double changed, deviation; /* share of decisions changed; RMS deviation of what decides, over its spread */
 } SearchPoint;

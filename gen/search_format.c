@@ -305,6 +305,22 @@ static double turns(const Tensor *t) {
   return n;
 }
 
+/* What reads a maximum reads what lies in its window, each as much. */
+static void reads_through_pool(const Node *n, const double *of_result, double *of_x) {
+  Window w;
+  window_of(n, &w);
+  const int64_t in = window_in(&w), out = window_out(&w), taps = window_taps(&w), channels = n->in[0]->dim[0] * n->in[0]->dim[1];
+  int64_t at[MAX_SPATIAL] = {0};
+  for (int64_t o = 0; o < out; o++, window_next(w.axes, w.out, at)) {
+    int64_t tap[MAX_SPATIAL] = {0};
+    for (int64_t t = 0; t < taps; t++, window_next(w.axes, w.kernel, tap)) {
+      const int64_t source = window_source(&w, at, tap);
+      for (int64_t c = 0; source >= 0 && c < channels; c++)
+        of_x[c * in + source] += of_result[c * out + o] / (double)taps;
+    }
+  }
+}
+
 /* Reads of the results of node k, by element, become reads of its operand x. */
 static void reads_through(const Search *s, int k, const Tensor *x, const double *of_result, double *of_x) {
   const Node *n = s->g->node[k];
@@ -328,6 +344,10 @@ static void reads_through(const Search *s, int k, const Tensor *x, const double 
   if (!y->exact && op_info[n->op].kind != KIND_MOVE) {
     for (size_t e = 0; e < mx; e++)
       of_x[e] += s->layer ? 1 / turns(x) : 1;
+    return;
+  }
+  if (n->op == OP_MaxPool && x->rank > 2) {
+    reads_through_pool(n, of_result, of_x);
     return;
   }
   bool in_place = mx == my && n->op != OP_Transpose;

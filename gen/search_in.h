@@ -54,8 +54,17 @@ static inline size_t count(const Tensor *t) {
   return (size_t)tensor_count(t);
 }
 
+/* Rows of time steps in a Samples: those to fit or those that measure. Row i is at + i * stride, number first + i * step. */
+typedef struct {
+  const float *at;
+  size_t n, stride, first, step;
+} RowSet;
+
 /* ---- search_rows.c ---- */
 
+/* --fit and --data, or every other row of --data each. steps: in a row. */
+RowSet rows_to_fit(const Samples *data, size_t steps);
+RowSet rows_to_measure(const Samples *data, size_t steps);
 double to_format(double x, Format f);
 /* Node over rows [0, n) of value[]; quantized: its constants as the hardware has them. Results are not rounded. */
 void run_node(const Node *node, double **value, size_t n, bool quantized);
@@ -67,9 +76,8 @@ void rows_make(Search *s, const Samples *data, size_t own, size_t fit, size_t he
 /* Sets gain and weight of all layers' results and of what lies between them. */
 void find_gains(Search *s);
 void measure(const Search *s, Point *p);
-/* Whether it is within the target, by the loss that is expected or, of decisions with labels, by what was counted, which its loss and error
- * become then. */
-bool point_passes(const Search *s, Point *p);
+/* Whether it is within the target. */
+bool point_passes(const Search *s, const Point *p);
 /* Its number in the result. */
 int point_add(SearchResult *r, int width, double price, const Point *p, bool pass);
 /* Sets y and classes. */
@@ -81,6 +89,12 @@ double likeliest_temperature(const Search *s);
 
 /* Adder bits of the network as it stands, and the LUTs of its tables; negative after an error. */
 double search_true_bits(Search *s);
+
+/* ---- search_train.c ---- */
+
+/* Teaches the network as it is rounded, on the rows to fit; no weight gets more digits, no format another. What the rows have in s->q
+ * means nothing then. False where it cannot: an operator that slopes cannot pass, or too large. */
+bool search_train(Search *s);
 
 /* ---- search_stream.c ---- */
 

@@ -32,8 +32,9 @@ static double uniform(void) { /* xorshift64*: the same mix-ups every time */
 }
 
 /* Every other window is fitted, with mix-ups of two; the others are held back. */
-static void fill_rows(Joint *j, const Samples *data, size_t windows) {
-  size_t own = windows / 2 < OWN ? windows / 2 : OWN, held = windows / 2 < HELD ? windows / 2 : HELD, n = (size_t)j->t->n_in;
+static void fill_rows(Joint *j, const Samples *data) {
+  const RowSet fit = rows_to_fit(data, (size_t)j->t->steps), rest = rows_to_measure(data, (size_t)j->t->steps);
+  size_t own = fit.n < OWN ? fit.n : OWN, held = rest.n < HELD ? rest.n : HELD, n = (size_t)j->t->n_in;
   j->n_fit = own * (1 + MIX_UPS), j->n = j->n_fit + held;
   j->rows = mem_array(j->n * n, 8);
   state = 1;
@@ -41,16 +42,17 @@ static void fill_rows(Joint *j, const Samples *data, size_t windows) {
   for (int i = 0; i < graph_ins(j->t->g); i++)
     whole |= j->t->g->in[i]->dtype != DT_FLOAT;
   for (size_t r = 0; r < j->n; r++) {
-    size_t a = 2 * (r % (own ? own : 1)), b = a;
+    const float *a, *b;
     double part = 1;
     if (r >= j->n_fit) /* spread over all of them */
-      a = b = 2 * ((r - j->n_fit) * (windows / 2) / held) + 1;
+      a = b = rest.at + (r - j->n_fit) * rest.n / held * rest.stride;
     else if (whole || r % (1 + MIX_UPS) == 0)
-      a = b = 2 * (r / (1 + MIX_UPS) * (windows / 2) / own);
+      a = b = fit.at + r / (1 + MIX_UPS) * fit.n / own * fit.stride;
     else
-      a = 2 * (size_t)(uniform() * (double)own), b = 2 * (size_t)(uniform() * (double)own), part = uniform();
+      a = fit.at + (size_t)(uniform() * (double)own) * fit.stride, b = fit.at + (size_t)(uniform() * (double)own) * fit.stride,
+      part = uniform();
     for (size_t e = 0; e < n; e++)
-      j->rows[r * n + e] = part * data->in[a * n + e] + (1 - part) * data->in[b * n + e];
+      j->rows[r * n + e] = part * a[e] + (1 - part) * b[e];
   }
 }
 
@@ -87,7 +89,9 @@ static void cut_inputs(Joint *j, const Samples *data, size_t windows) {
   }
 }
 
-static void read_labels(Joint *j, size_t windows) {
+static void read_labels(Joint *j, const Samples *data) {
+  const RowSet rest = rows_to_measure(data, (size_t)j->t->steps);
+  const size_t windows = data->n / (size_t)j->t->steps;
   Search *s = j->s;
   const NpyFile *file = s->o->labels ? npy_read(s->o->labels) : NULL;
   if (!file)
@@ -105,7 +109,7 @@ static void read_labels(Joint *j, size_t windows) {
     return;
   s->label = mem_array(held * due * each, sizeof *s->label);
   for (size_t r = 0; r < held; r++)
-    memcpy(s->label + r * due * each, y->value + (2 * (r * (windows / 2) / held) + 1) * due * each, due * each * 8);
+    memcpy(s->label + r * due * each, y->value + (rest.first + r * rest.n / held * rest.step) * due * each, due * each * 8);
 }
 
 static double spread(const double *x, size_t n) {
@@ -301,7 +305,7 @@ static void search(Joint *j, SearchResult *r) {
 /* As many rows as a trial may take. */
 static void set_tried(Joint *j, size_t windows) {
   double rows = TRIAL / (j->t->n_term + 8.0 * j->t->n_instr);
-  size_t own = windows / 2 < OWN ? windows / 2 : OWN, n_fit = own * (1 + MIX_UPS);
+  size_t own = windows < OWN ? windows : OWN, n_fit = own * (1 + MIX_UPS);
   j->n_tried = rows < LEAST_ROWS ? LEAST_ROWS : (size_t)rows;
   j->n_tried = j->n_tried < n_fit ? j->n_tried : n_fit;
 }
@@ -313,18 +317,18 @@ bool search_joint(Search *s, const Samples *data, SearchResult *r) {
     return false;
   Joint *j = mem_alloc(sizeof *j);
   *j = (Joint){.t = t, .s = s, .due = t->n_y / (int)count(s->y), .bound = INFINITY};
-  size_t windows = data->n / (size_t)t->steps;
-  if (windows < 16)
+  const size_t windows = data->n / (size_t)t->steps, own = rows_to_fit(data, (size_t)t->steps).n;
+  if (windows < 16 || own < 8)
     return false;
-  set_tried(j, windows);
-  bool few = windows / 2 * (1 + MIX_UPS) < 4 * (size_t)t->n_searched; /* then layer by layer, where that can be done */
+  set_tried(j, own);
+  bool few = own * (1 + MIX_UPS) < 4 * (size_t)t->n_searched; /* then layer by layer, where that can be done */
   if (!s->g->n_states && (few || joint_steps(j) < LEAST_STEPS))
     return false;
-  fill_rows(j, data, windows);
+  fill_rows(j, data);
   cut_inputs(j, data, windows);
   run_float(j);
   hand_over(j);
-  read_labels(j, windows);
+  read_labels(j, data);
   double all = spread(j->want, j->n_fit * (size_t)t->n_y);
   s->temperature = s->classes ? fmax(1, all / 4) : all;
   s->calibration = s->classes && s->label ? likeliest_temperature(s) : 1;

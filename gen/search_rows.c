@@ -4,10 +4,11 @@
  */
 #include "search_in.h"
 #include "npy.h"
+#include "window.h"
 #include <math.h>
 #include <stdlib.h>
 
-enum { PROBES = 48, SIGNS = 4, MIX_UPS = 3, MAX_MIX_UPS = 20 };
+enum { PAIRS = 64, PROBES = 48, SIGNS = 4, MIX_UPS = 3, MAX_MIX_UPS = 20 };
 
 double to_format(double x, Format f) {
   if (f.W == 0)
@@ -48,7 +49,9 @@ void round_rows(const Tensor *t, double *value, size_t n) {
       double x = value[r * m + e];
       if (cut)
         x = floor(to_format(x, t->fmt) * port) / port;
-      value[r * m + e] = fmin(fmax(floor(x * up + (cut ? 0 : 0.5)), lo), hi) * down;
+      x = floor(x * up + (cut ? 0 : 0.5));
+      x = x < lo ? lo : x;
+      value[r * m + e] = (x > hi ? hi : x) * down;
     }
   }
 }
@@ -220,23 +223,33 @@ static void round_mix_ups(Search *s, const Tensor *t) {
   }
 }
 
+RowSet rows_to_fit(const Samples *data, size_t steps) {
+  const size_t each = steps * (size_t)data->n_in;
+  return data->n_fit ? (RowSet){data->fit, data->n_fit / steps, each, 0, 1} : (RowSet){data->in, data->n / steps / 2, 2 * each, 0, 2};
+}
+
+RowSet rows_to_measure(const Samples *data, size_t steps) {
+  const size_t each = steps * (size_t)data->n_in;
+  return data->n_fit ? (RowSet){data->in, data->n / steps, each, 0, 1} : (RowSet){data->in + each, data->n / steps / 2, 2 * each, 1, 2};
+}
+
 static void fill_rows(Search *s, const Samples *data) {
-  size_t at = 0;
+  const RowSet fit = rows_to_fit(data, 1), held = rows_to_measure(data, 1);
   state = 1;
   for (size_t r = 0; r < s->n; r++) {
-    size_t a, b;
+    const float *a, *b;
     double part = 1;
     if (r < s->n_own)
-      a = b = 2 * r;
+      a = b = fit.at + r * fit.stride;
     else if (r < s->n_fit)
-      a = 2 * (size_t)(uniform() * (double)s->n_own), b = 2 * (size_t)(uniform() * (double)s->n_own), part = uniform();
+      a = fit.at + (size_t)(uniform() * (double)s->n_own) * fit.stride, b = fit.at + (size_t)(uniform() * (double)s->n_own) * fit.stride,
+      part = uniform();
     else
-      a = b = 2 * at++ + 1;
+      a = b = held.at + (r - s->n_fit) * held.stride;
     size_t element = 0;
     for (int i = 0; i < s->g->n_in; i++)
       for (size_t e = 0; e < count(s->g->in[i]); e++, element++)
-        s->f[s->g->in[i]->id][r * count(s->g->in[i]) + e] =
-            part * data->in[a * (size_t)data->n_in + element] + (1 - part) * data->in[b * (size_t)data->n_in + element];
+        s->f[s->g->in[i]->id][r * count(s->g->in[i]) + e] = part * a[element] + (1 - part) * b[element];
   }
   for (int i = 0; i < s->g->n_in; i++)
     round_mix_ups(s, s->g->in[i]);
@@ -255,13 +268,14 @@ static void read_labels(Search *s, const Samples *data) {
   for (int64_t i = 0; whole && i < n; i++)
     whole = y->value[i] == floor(y->value[i]);
   s->classes |= whole && count(s->y) > 1;
+  const RowSet rows = rows_to_measure(data, 1);
   size_t each = s->classes ? 1 : count(s->y), held = s->n - s->n_fit;
   if ((size_t)n != data->n * each)
     return;
   s->label = mem_array(held * each, sizeof *s->label);
   for (size_t r = 0; r < held; r++)
     for (size_t e = 0; e < each; e++)
-      s->label[r * each + e] = y->value[(2 * r + 1) * each + e];
+      s->label[r * each + e] = y->value[(rows.first + r * rows.step) * each + e];
 }
 
 /* The tensor that decides: of softmax, sigmoid and argmax at the end their argument. */
@@ -329,6 +343,38 @@ static int decide(const Search *s, const double *y) {
   return (int)best;
 }
 
+/* What a changed decision of a row costs: the float network's probabilities for the one and the other, or 1 where there are no labels. */
+static double cost_of_change(const Search *s, const double *y, int was, int is) {
+  const size_t m = count(s->y);
+  return was == is ? 0 : !s->label ? 1 : probability(y, m, was, s->calibration) - probability(y, m, is, s->calibration);
+}
+
+/* The loss of decisions as it is expected. Rows whose decision changed say it, but are few; so each row also gets the errors of PAIRS
+ * others, which leaves less to the chance that a large error meets a row near a border, but takes errors and borders for independent: 30 %
+ * of it are counted as doubt. The mean of both by their variances. seen, seen_sq: sums over rows. */
+static void expect(const Search *s, Point *p, double seen, double seen_sq) {
+  const size_t m = count(s->y), held = s->n - s->n_fit, pairs = held < PAIRS ? held : PAIRS, stride = stride_through(held, held / pairs);
+  const double *f = s->f[s->y->id] + s->n_fit * m, *q = s->q[s->y->id] + s->n_fit * m;
+  double *by_row = mem_scratch(held, 8), *by_error = mem_scratch(held, 8), *y = mem_scratch(m, 8), sum = 0, sq = 0;
+  for (size_t r = 0; r < held; r++) {
+    const int was = decide(s, f + r * m);
+    for (size_t k = 0, e = r; k < pairs; k++, e = (e + stride) % held) {
+      for (size_t i = 0; i < m; i++)
+        y[i] = f[r * m + i] + q[e * m + i] - f[e * m + i];
+      const double cost = cost_of_change(s, f + r * m, was, decide(s, y)) / (double)pairs;
+      by_row[r] += cost, by_error[e] += cost, sum += cost;
+    }
+  }
+  sum /= (double)held, seen /= (double)held;
+  for (size_t r = 0; r < held; r++)
+    sq += (by_row[r] - sum) * (by_row[r] - sum) + (by_error[r] - sum) * (by_error[r] - sum);
+  const double rows = (double)held * (double)held;
+  const double doubt_paired = sq / rows + 0.09 * sum * sum + 1e-30, doubt_seen = (seen_sq + 0.25) / rows; /* none seen does not mean none */
+  p->loss = (sum / doubt_paired + seen / doubt_seen) / (1 / doubt_paired + 1 / doubt_seen);
+  p->error = sqrt(1 / (1 / doubt_paired + 1 / doubt_seen));
+  free(by_row), free(by_error), free(y);
+}
+
 void measure(const Search *s, Point *p) {
   size_t m = count(s->y), held = s->n - s->n_fit, changed = 0;
   double lost = 0, differ = 0, expected = 0, expected_sq = 0, sq = 0, var = 0, mean = 0, ef = 0, eq = 0;
@@ -344,11 +390,12 @@ void measure(const Search *s, Point *p) {
     }
     if (s->classes) {
       int da = decide(s, a), db = decide(s, b);
+      const double d = cost_of_change(s, a, da, db);
       changed += da != db;
+      expected += d, expected_sq += d * d;
       if (s->label && da != db) {
-        double want = s->label[r - s->n_fit], d = probability(a, m, da, s->calibration) - probability(a, m, db, s->calibration);
+        const double want = s->label[r - s->n_fit];
         lost += (da == want) - (double)(db == want), differ += (da == want) != (db == want);
-        expected += d, expected_sq += d * d;
       }
     }
   }
@@ -357,8 +404,7 @@ void measure(const Search *s, Point *p) {
   p->lost = lost / (double)held;
   p->lost_error = sqrt(differ + 1) / (double)held; /* of a difference of paired counts; none seen does not mean none */
   if (s->classes) {
-    p->loss = s->label ? expected / (double)held : p->changed;
-    p->error = sqrt(s->label ? expected_sq : (double)changed) / (double)held;
+    expect(s, p, expected, expected_sq);
   } else {
     p->loss = s->label ? sqrt(eq / fmax(ef, 1e-30)) - 1 : p->deviation;
     p->error = 0;

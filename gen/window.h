@@ -29,6 +29,13 @@ int64_t window_taps(const Window *w);
 int64_t window_source(const Window *w, const int64_t *at, const int64_t *tap);
 /* By how many the sum over a window is divided, of which `seen` elements are no padding (eval_window.c). */
 int64_t window_members(const Node *n, const Window *w, const int64_t *at, int64_t seen);
+/* Along the last axis, places that meet at a tap: n of them from a and b on. a walks the side that steps by 1, b the one that steps by the
+ * stride: output and input, or (transposed) input and output. */
+typedef struct {
+  int64_t a, b, n;
+} Run;
+/* Runs of all taps, which are the same for all channels: those of tap t from first[t] to first[t + 1]. To be freed by the caller. */
+Run *window_runs(const Window *w, int64_t taps, int64_t *first);
 /* The next index in row-major order; false past the last, which leaves the first. */
 bool window_next(int axes, const int64_t *dim, int64_t *index);
 

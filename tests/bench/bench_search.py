@@ -5,7 +5,8 @@
 usage: bench_search.py [--synth SECONDS] [--rows GLOB]... [--out DIR]
 
 Nets: jet_like and ngamma of models/, which get their own data and are measured on 20,000 fresh samples; digits and lenet in four trainings each (folds/,
-models/train/folds.py), measured on the quarter of the images that neither training nor search saw, figures summed over the four; lenet_stream: the same
+models/train/folds.py), measured on the quarter of the images that neither training nor search saw, figures summed over the four (the search fits to the
+images of the training, without labels, and measures on 15 % of all); lenet_stream: the same
 with --mode=stream --reuse=1, an adder graph a layer instead of one a position. The loss is the accuracy
 lost against float, in points, with its standard error (samples are paired), by the C model. Uniform: --q=W,auto, W falling from 8 while the loss stays
 within the target, which says what the smallest is. bits: adder bits; LUT by yosys (cells.sh; est: report.json's estimate where --synth, seconds of
@@ -42,21 +43,25 @@ def fresh(name):
 
 
 def tasks(out, name):
-    """(model, data, labels, held-back x and y) of each training."""
+    """(model, options that give data, held-back x and y) of each training."""
     if name in ("jet_like", "ngamma"):
         data = ROOT / "models/data"
-        return [(ROOT / f"models/{name}.onnx", data / f"{name}_x.npy", data / f"{name}_y.npy", *fresh(name))]
+        return [(ROOT / f"models/{name}.onnx", [f"--data={data / name}_x.npy", f"--labels={data / name}_y.npy"], *fresh(name))]
     name = name.split("_")[0]
     z, found = np.load(HERE / "folds/digits.npz"), []
     x, y = (z["pixels"] / 16).astype(np.float32).reshape((-1, 64) if name == "digits" else (-1, 1, 8, 8)), z["y"].astype(np.int64)
     quarter = np.array_split(np.arange(len(x)), 4)
     for i in range(4):
-        given = out / f"{name}{i}_x.npy", out / f"{name}{i}_y.npy"
-        np.save(given[0], x[quarter[(i + 1) % 4]]), np.save(given[1], y[quarter[(i + 1) % 4]])
-        found.append((HERE / f"folds/{name}{i}.onnx", *given, x[quarter[i]], y[quarter[i]]))
+        others = np.concatenate([quarter[(i + j) % 4] for j in (1, 2, 3)])
+        measure, seen = others[: len(others) // 5], others[len(others) // 5 :]
+        given = {"data": x[measure], "labels": y[measure], "fit": x[seen]}
+        for option, values in given.items():
+            np.save(out / f"{name}{i}_{option}.npy", values)
+        found.append((HERE / f"folds/{name}{i}.onnx", [f"--{option}={out / name}{i}_{option}.npy" for option in given], x[quarter[i]], y[quarter[i]]))
     return found
 
 
+SEARCHED = "searched", "again"
 MODE = {"lenet_stream": ["--mode=stream", "--reuse=1"]}
 
 
@@ -67,7 +72,7 @@ class Row:
         self.bench, self.name, self.tasks = bench, name, tasks(bench.out, name)
         self.right = [self.float_right(*t) for t in self.tasks]
 
-    def float_right(self, model, data, labels, x, y):
+    def float_right(self, model, given, x, y):
         s = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
         self.float_decision = getattr(self, "float_decision", []) + [s.run(None, {s.get_inputs()[0].name: x})[0].argmax(1)]
         return self.float_decision[-1] == y
@@ -76,10 +81,11 @@ class Row:
         """One design of all trainings. loss and error in points, sums of adder bits and of estimated LUTs, the longest time."""
         made = dict(what=what, bits=0, est=0, seconds=0, folders=[])
         lost, changed = [], []
-        for i, (model, data, labels, x, y) in enumerate(self.tasks):
+        for i, (model, given, x, y) in enumerate(self.tasks):
+            given = [g for g in given if what in SEARCHED or not g.startswith("--fit")]
             d = self.bench.out / f"search_{self.name}{i}_{what.replace(' ', '_')}"
             start = time.time()
-            r = run([NNGEN, model, f"--data={data}", f"--labels={labels}", "-q", "--top=net", "--plots=none", "-o", d, "--force", *MODE.get(self.name, []), *options])
+            r = run([NNGEN, model, *given, "-q", "--top=net", "--plots=none", "-o", d, "--force", *MODE.get(self.name, []), *options])
             if r.returncode:
                 sys.exit(f"nngen failed on {self.name}: {r.stderr}")
             made["seconds"] = max(made["seconds"], time.time() - start)
@@ -126,7 +132,7 @@ class Row:
                 break
         smallest = [u for u in uniform if u["loss"] <= TARGET][-1:]
         options = [f"--q={WIDEST},auto", f"--target-loss={TARGET}%"]
-        found, again = self.make("searched", options), self.make("again", options)
+        found, again = (self.make(what, options) for what in SEARCHED)
         found["same"] = all(filecmp.cmp(a / "c/net.c", b / "c/net.c", False) for a, b in zip(found["folders"], again["folders"]))
         print(f"{self.name} searched: loss {found['loss']:.2f} +- {found['error']:.2f}, bits {found['bits']}, {found['seconds']:.1f} s", file=sys.stderr, flush=True)
         for design in (found, *smallest, uniform[0]):

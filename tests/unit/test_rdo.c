@@ -117,9 +117,28 @@ static void digits(void **state) {
   assert_int_equal(rdo_digits(-11), 3);
 }
 
+/* No integer with so many digits is much nearer: greedy takes at most a third more than it must. */
+static void nearest_with_digits(void **state) {
+  (void)state;
+  for (int digits = 1; digits <= 3; digits++)
+    for (double t = -40; t <= 40; t += 0.3) {
+      const double v = rdo_nearest(t, digits, -32, 31), held = fmin(fmax(t, -32), 31);
+      double best = INFINITY;
+      for (int u = -32; u <= 31; u++)
+        if (u && rdo_digits(u) <= digits)
+          best = fmin(best, fabs(u - held));
+      assert_true(v == floor(v) && v != 0 && v >= -32 && v <= 31 && rdo_digits((int64_t)v) <= digits);
+      assert_true(fabs(v - held) <= best * (digits == 1 ? 1 : 4.0 / 3) + 1e-9);
+    }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(compensates),      cmocka_unit_test(price_buys_zeros),
-                                     cmocka_unit_test(bias_is_the_mean), cmocka_unit_test(heavy_samples_count),
-                                     cmocka_unit_test(pruned_stay),      cmocka_unit_test(digits)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(compensates),
+                                     cmocka_unit_test(price_buys_zeros),
+                                     cmocka_unit_test(bias_is_the_mean),
+                                     cmocka_unit_test(nearest_with_digits),
+                                     cmocka_unit_test(heavy_samples_count),
+                                     cmocka_unit_test(pruned_stay),
+                                     cmocka_unit_test(digits)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
