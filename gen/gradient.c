@@ -12,8 +12,15 @@
 
 typedef void BackFn(const Gradient *g, size_t rows, const double *const *in, const double *const *out, const double *const *dy,
                     double *const *dx);
+typedef struct {
+  int64_t from, to, weight; /* elements */
+} Term;
+
 struct Gradient {
   const Node *node;
+  Term *term; /* dense layers: of weights that are not 0 */
+  size_t n_terms;
+  int64_t cols, depth;
   BackFn *back;
   /* moves, by result and its element: number of an operand * each + of its element; -1: a constant. Reductions, by element of the
    * operand: that of the result. */
@@ -28,42 +35,97 @@ static int64_t elements(const Tensor *t) {
 
 /* ---- products with constant weights ---- */
 
-static void back_dense(const Gradient *g, size_t rows, const double *const *in, const double *const *out, const double *const *dy,
-                       double *const *dx) {
+/* Terms by result; a dense layer takes BLOCK samples side by side. */
+enum { BLOCK = 64 };
+
+static void find_terms(Gradient *g) {
   const Node *n = g->node;
   const bool transposed = n->op == OP_Gemm && attr_int(n, "transB", 0);
   const int64_t cols = n->in[1]->dim[transposed ? 0 : 1], depth = n->in[1]->dim[transposed ? 1 : 0];
-  const size_t products = rows * (size_t)(elements(n->out[0]) / cols);
-  const double *w = in[1], *d_of = dy[0];
+  const double *w = n->in[1]->rounded ? n->in[1]->rounded : n->in[1]->value;
+  g->cols = cols, g->depth = depth;
+  g->term = mem_scratch((size_t)(cols * depth) + 1, sizeof *g->term);
+  for (int64_t j = 0; j < cols; j++)
+    for (int64_t i = 0; i < depth; i++) {
+      const int64_t at = transposed ? j * depth + i : i * cols + j;
+      if (w[at] != 0)
+        g->term[g->n_terms++] = (Term){i, j, at};
+    }
+}
+
+/* Rows of `each` values to columns of BLOCK, 0 behind the last row; and back, added. */
+static void to_columns(const double *rows, size_t n, int64_t each, double *columns) {
+  for (size_t r = 0; r < BLOCK; r++)
+    for (int64_t e = 0; e < each; e++)
+      columns[e * BLOCK + (int64_t)r] = r < n ? rows[(int64_t)r * each + e] : 0;
+}
+
+static void add_rows(const double *columns, size_t n, int64_t each, double *rows) {
+  for (size_t r = 0; r < n; r++)
+    for (int64_t e = 0; e < each; e++)
+      rows[(int64_t)r * each + e] += columns[e * BLOCK + (int64_t)r];
+}
+
+static void add_times(double *restrict y, double w, const double *restrict x) {
+  for (int r = 0; r < BLOCK; r++)
+    y[r] += w * x[r];
+}
+
+static double dot(const double *x, const double *y) {
+  double sum[8] = {0};
+  for (int r = 0; r < BLOCK; r += 8)
+    for (int i = 0; i < 8; i++)
+      sum[i] += x[r + i] * y[r + i];
+  return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+static void run_dense(const Gradient *g, size_t rows, const double *const *in, double *const *out) {
+  const Node *n = g->node;
+  const size_t products = rows * (size_t)(elements(n->out[0]) / g->cols);
+  const double *bias = n->op == OP_Gemm && n->n_in > 2 && n->in[2] ? in[2] : NULL;
+  const int64_t biases = bias ? elements(n->in[2]) : 1;
+  double *x = mem_scratch((size_t)g->depth * BLOCK, 8), *y = mem_scratch((size_t)g->cols * BLOCK, 8);
+  memset(out[0], 0, products * (size_t)g->cols * 8);
+  for (size_t at = 0; at < products; at += BLOCK) {
+    const size_t left = products - at < BLOCK ? products - at : BLOCK;
+    to_columns(in[0] + at * (size_t)g->depth, left, g->depth, x);
+    for (int64_t e = 0; e < g->cols * BLOCK; e++)
+      y[e] = bias ? bias[e / BLOCK % biases] : 0;
+    for (size_t k = 0; k < g->n_terms; k++)
+      add_times(y + g->term[k].to * BLOCK, in[1][g->term[k].weight], x + g->term[k].from * BLOCK);
+    add_rows(y, left, g->cols, out[0] + at * (size_t)g->cols);
+  }
+  free(x), free(y);
+}
+
+static void back_dense(const Gradient *g, size_t rows, const double *const *in, const double *const *out, const double *const *dy,
+                       double *const *dx) {
+  const Node *n = g->node;
+  const size_t products = rows * (size_t)(elements(n->out[0]) / g->cols);
+  double *x = mem_scratch((size_t)g->depth * BLOCK, 8), *d = mem_scratch((size_t)g->cols * BLOCK, 8),
+         *to = mem_scratch((size_t)g->depth * BLOCK, 8);
   (void)out;
-  for (size_t r = 0; r < products; r++, d_of += cols) {
-    const double *x = in[0] + r * (size_t)depth;
-    double *to = dx[0] ? dx[0] + r * (size_t)depth : NULL;
-    for (int64_t j = 0; transposed && j < cols; j++) {
-      const double d = d_of[j], *row = w + j * depth;
-      double *dw = dx[1] ? dx[1] + j * depth : NULL;
-      for (int64_t i = 0; d != 0 && to && i < depth; i++)
-        to[i] += d * row[i];
-      for (int64_t i = 0; d != 0 && dw && i < depth; i++)
-        dw[i] += d * x[i];
+  for (size_t at = 0; at < products; at += BLOCK) {
+    const size_t left = products - at < BLOCK ? products - at : BLOCK;
+    to_columns(in[0] + at * (size_t)g->depth, left, g->depth, x);
+    to_columns(dy[0] + at * (size_t)g->cols, left, g->cols, d);
+    memset(to, 0, (size_t)g->depth * BLOCK * 8);
+    for (size_t k = 0; k < g->n_terms; k++) {
+      const Term t = g->term[k];
+      if (dx[0])
+        add_times(to + t.from * BLOCK, in[1][t.weight], d + t.to * BLOCK);
+      if (dx[1])
+        dx[1][t.weight] += dot(x + t.from * BLOCK, d + t.to * BLOCK);
     }
-    for (int64_t i = 0; !transposed && i < depth; i++) {
-      const double v = x[i], *row = w + i * cols;
-      double sum = 0;
-      double *dw = dx[1] ? dx[1] + i * cols : NULL;
-      for (int64_t j = 0; to && j < cols; j++)
-        sum += d_of[j] * row[j];
-      if (to)
-        to[i] += sum;
-      for (int64_t j = 0; v != 0 && dw && j < cols; j++)
-        dw[j] += d_of[j] * v;
-    }
-    if (n->op == OP_Gemm && n->n_in > 2 && dx[2] && n->in[2]) {
+    if (dx[0])
+      add_rows(to, left, g->depth, dx[0] + at * (size_t)g->depth);
+    if (n->op == OP_Gemm && n->n_in > 2 && n->in[2] && dx[2]) {
       const int64_t biases = elements(n->in[2]);
-      for (int64_t j = 0; j < cols; j++)
-        dx[2][j % biases] += d_of[j];
+      for (int64_t e = 0; e < g->cols * BLOCK; e++)
+        dx[2][e / BLOCK % biases] += d[e];
     }
   }
+  free(x), free(d), free(to);
 }
 
 static void back_conv(const Gradient *g, size_t rows, const double *const *in, const double *const *out, const double *const *dy,
@@ -307,6 +369,7 @@ Gradient *gradient_new(const Node *n) {
     g->run = window_runs(&w, taps, g->first);
     g->back = back_conv;
   } else if (weighty(n)) {
+    find_terms(g);
     g->back = back_dense;
   } else if (op_info[n->op].infer == infer_pool) {
     g->back = back_pool;
@@ -332,7 +395,25 @@ void gradient_free(Gradient *g) {
     return;
   for (int k = 0; g->from && k < (g->back == back_move ? g->node->n_out : 1); k++)
     free(g->from[k]);
-  free(g->from), free(g->run), free(g->first), free(g);
+  free(g->from), free(g->run), free(g->first), free(g->term), free(g);
+}
+
+void gradient_run(const Gradient *g, size_t rows, const double *const *in, double *const *out) {
+  const Node *n = g->node;
+  if (g->term) {
+    run_dense(g, rows, in, out);
+    return;
+  }
+  const double **at = mem_scratch((size_t)n->n_in + 1, sizeof *at);
+  double **to = mem_scratch((size_t)n->n_out + 1, sizeof *to);
+  for (size_t r = 0; r < rows; r++) {
+    for (int i = 0; i < n->n_in; i++)
+      at[i] = !n->in[i] ? NULL : in[i] + (n->in[i]->value ? 0 : r * (size_t)elements(n->in[i]));
+    for (int i = 0; i < n->n_out; i++)
+      to[i] = n->out[i] ? out[i] + r * (size_t)elements(n->out[i]) : NULL;
+    op_info[n->op].eval(n, at, to);
+  }
+  free(at), free(to);
 }
 
 void gradient_back(const Gradient *g, size_t rows, const double *const *in, const double *const *out, const double *const *dy,

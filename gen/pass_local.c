@@ -8,7 +8,7 @@
  * trainings of an 8x8 LeNet: a quarter fewer adder bits at the same loss.
  */
 #include "passes.h"
-#include "search_in.h"
+#include "search_joint.h"
 #include "op.h"
 
 enum { MOST_INPUTS = 512, MOST_PRODUCTS = 1 << 16 }; /* matrices of their own second moments are made of them; beyond, it takes too long */
@@ -75,7 +75,7 @@ static void to_matrix(Graph *g, Node *n) {
 }
 
 void pass_local(Graph *g) {
-  for (int k = 0; k < g->n_nodes; k++)
+  for (int k = 0; !joint_wanted(g) && k < g->n_nodes; k++) /* weights that steps share stay theirs */
     if (weighty(g->node[k]) && windowed(g->node[k]) && small(g->node[k]) && sharers(g, k, NULL) == 1)
       to_matrix(g, g->node[k]);
   pass_dead(g);

@@ -12,22 +12,27 @@
 #include "search_in.h"
 #include "gradient.h"
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
+enum { VALUE_WORK = 30 /* operations for each value of a row */ };
 enum { STAGES = 6, STEPS = 400, LEAST_STEPS = 40, BATCH = 256, CHUNK = 64 }; /* steps of a stage */
+enum { HANDS = 2, SHARE_OF_BATCH = BATCH / HANDS }; /* threads: always so many, so that sums are the same on any machine */
 /* SHARE: of the weights, fixed after each stage; one more is for the biases. RATE: of the root mean square of the float weights of a layer.
  * TRAIN_WORK: operations for all steps of a point. */
 static const double SHARE[STAGES] = {0.3, 0.55, 0.75, 0.88, 0.95, 1}, RATE = 1.2e-2, MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999,
-                    TRAIN_WORK = 2.1e10;
+                    TRAIN_WORK = 3.5e10;
 
 /* A tensor of weights or biases. */
 typedef struct {
   Tensor *t;
   bool bias, word; /* word: multiplied by multipliers, so that digits do not matter */
-  double rate, *at, *mean, *square, *slope;
+  double rate, *at, *mean, *square;
   int *digits;
   double *fixed; /* of weights: what it is from now on; NAN: not yet */
 } Taught;
+
+enum { MOST = 64 }; /* operands and results of a node */
 
 typedef struct {
   Search *s;
@@ -35,8 +40,15 @@ typedef struct {
   int n_taught, *taught_of; /* by tensor id; -1: none */
   bool *moves, *counts;     /* by tensor id: depends on what is taught; decides */
   Gradient **back;          /* by node; NULL: no slope goes through it */
-  double **slope;           /* by tensor id: CHUNK rows */
 } Lesson;
+
+/* What one thread works on. */
+typedef struct {
+  const Lesson *l;
+  size_t row[SHARE_OF_BATCH]; /* to fit */
+  double **q, **slope;        /* by tensor id: CHUNK rows of values, within Search.q, and of slopes; NULL: none */
+  double **sum;               /* by number of what is taught: its slopes */
+} Hand;
 
 static double rms(const double *x, size_t n) {
   double sq = 0;
@@ -51,16 +63,8 @@ static void teach(Lesson *l, Tensor *t, bool bias, bool word, double rate) {
     return;
   l->taught_of[t->id] = l->n_taught;
   Taught *a = &l->taught[l->n_taught++];
-  *a = (Taught){t,
-                bias,
-                word,
-                rate,
-                mem_scratch(n, 8),
-                mem_scratch(n, 8),
-                mem_scratch(n, 8),
-                mem_scratch(n, 8),
-                mem_scratch(n, sizeof(int)),
-                mem_scratch(n, 8)};
+  *a = (Taught){
+      t, bias, word, rate, mem_scratch(n, 8), mem_scratch(n, 8), mem_scratch(n, 8), mem_scratch(n, sizeof(int)), mem_scratch(n, 8)};
   memcpy(a->at, t->rounded, n * 8);
   for (size_t e = 0; e < n && !bias; e++) {
     a->digits[e] = rdo_digits((int64_t)ldexp(t->rounded[e], t->fmt.W - t->fmt.I));
@@ -113,7 +117,7 @@ static bool find_way(Lesson *l) {
         l->counts[n->in[i]->id] = true;
     if (!counts || !moves)
       continue;
-    l->back[k] = gradient_new(n);
+    l->back[k] = n->n_in <= MOST && n->n_out <= MOST ? gradient_new(n) : NULL;
     all &= l->back[k] != NULL;
   }
   return all && l->moves[l->s->y->id];
@@ -173,24 +177,41 @@ static void fix(const Lesson *l, double share) {
   }
 }
 
-/* The quantized network on rows r[0 .. n), into the first n rows of s->q. */
-static void forward(const Lesson *l, const size_t *r, size_t n) {
-  Search *s = l->s;
+/* Operands and results of a node. */
+static void operands(const Hand *h, const Node *node, const double **in, double **out) {
+  for (int i = 0; i < node->n_in; i++) {
+    const Tensor *t = node->in[i];
+    in[i] = !t ? NULL : t->value ? (t->rounded ? t->rounded : t->value) : h->q[t->id];
+  }
+  for (int i = 0; i < node->n_out; i++)
+    out[i] = node->out[i] ? h->q[node->out[i]->id] : NULL;
+}
+
+/* The quantized network on rows row[0 .. CHUNK). */
+static void forward(const Hand *h, const size_t *row) {
+  const Search *s = h->l->s;
   for (int i = 0; i < s->g->n_in; i++) {
     const Tensor *t = s->g->in[i];
     const size_t m = count(t);
-    for (size_t j = 0; j < n; j++)
-      memcpy(s->q[t->id] + j * m, s->f[t->id] + r[j] * m, m * 8);
-    round_rows(t, s->q[t->id], n);
+    for (size_t j = 0; j < CHUNK; j++)
+      memcpy(h->q[t->id] + j * m, s->f[t->id] + row[j] * m, m * 8);
+    round_rows(t, h->q[t->id], CHUNK);
   }
   for (int k = 0; k < s->g->n_nodes; k++) {
     const Node *node = s->g->node[k];
-    if (!runs(l, node))
+    if (!runs(h->l, node))
       continue;
-    run_node(node, s->q, n, true);
+    if (h->l->back[k]) {
+      const double *in[MOST];
+      double *out[MOST];
+      operands(h, node, in, out);
+      gradient_run(h->l->back[k], CHUNK, in, out);
+    } else {
+      run_node(node, h->q, CHUNK, true);
+    }
     for (int i = 0; i < node->n_out; i++)
       if (node->out[i])
-        round_rows(node->out[i], s->q[node->out[i]->id], n);
+        round_rows(node->out[i], h->q[node->out[i]->id], CHUNK);
   }
 }
 
@@ -226,51 +247,74 @@ static void stop_limited(const Tensor *t, const double *value, double *slope, si
   }
 }
 
-static void backward(const Lesson *l, const size_t *r, size_t n) {
-  Search *s = l->s;
+static void backward(const Hand *h, const size_t *row) {
+  const Lesson *l = h->l;
+  const Search *s = l->s;
+  const int y = s->y->id;
   const size_t m = count(s->y);
   for (int t = 0; t < s->g->n_tensors; t++)
-    if (l->slope[t])
-      memset(l->slope[t], 0, n * count(s->g->tensor[t]) * 8);
-  for (size_t j = 0; j < n; j++)
-    loss_slope(s, s->q[s->y->id] + j * m, s->f[s->y->id] + r[j] * m, l->slope[s->y->id] + j * m);
+    if (h->slope[t])
+      memset(h->slope[t], 0, CHUNK * count(s->g->tensor[t]) * 8);
+  for (size_t j = 0; j < CHUNK; j++)
+    loss_slope(s, h->q[y] + j * m, s->f[y] + row[j] * m, h->slope[y] + j * m);
   for (int k = s->g->n_nodes - 1; k >= 0; k--) {
     const Node *node = s->g->node[k];
     if (!l->back[k])
       continue;
-    enum { MOST = 64 };
-    const double *in[MOST], *out[MOST], *dy[MOST];
-    double *dx[MOST];
+    const double *in[MOST], *dy[MOST];
+    double *out[MOST], *dx[MOST];
+    operands(h, node, in, out);
     for (int i = 0; i < node->n_out; i++) {
       const Tensor *t = node->out[i];
-      out[i] = t ? s->q[t->id] : NULL, dy[i] = t ? l->slope[t->id] : NULL;
+      dy[i] = t ? h->slope[t->id] : NULL;
       if (dy[i])
-        stop_limited(t, out[i], l->slope[t->id], n);
+        stop_limited(t, out[i], h->slope[t->id], CHUNK);
     }
     for (int i = 0; i < node->n_in; i++) {
       const Tensor *t = node->in[i];
       const int taught = t ? l->taught_of[t->id] : -1;
-      in[i] = !t ? NULL : t->value ? (t->rounded ? t->rounded : t->value) : s->q[t->id];
-      dx[i] = taught >= 0 ? l->taught[taught].slope : t ? l->slope[t->id] : NULL;
+      dx[i] = taught >= 0 ? h->sum[taught] : t ? h->slope[t->id] : NULL;
     }
-    gradient_back(l->back[k], n, in, out, dy, dx);
+    gradient_back(l->back[k], CHUNK, in, (const double *const *)out, dy, dx);
   }
 }
 
+static void *work(void *arg) {
+  const Hand *h = arg;
+  for (int at = 0; at < SHARE_OF_BATCH; at += CHUNK)
+    forward(h, h->row + at), backward(h, h->row + at);
+  return NULL;
+}
+
+/* Slopes of a batch, into the sums of the hands. */
+static void batch(Hand *hand) {
+  pthread_t thread[HANDS];
+  bool runs_alone[HANDS] = {false};
+  for (int i = 1; i < HANDS; i++)
+    runs_alone[i] = !pthread_create(&thread[i], NULL, work, &hand[i]);
+  work(&hand[0]);
+  for (int i = 1; i < HANDS; i++)
+    if (runs_alone[i])
+      pthread_join(thread[i], NULL);
+    else
+      work(&hand[i]);
+}
+
 /* Step so many of a stage. */
-static void adam(const Lesson *l, int step, int steps) {
+static void adam(const Lesson *l, const Hand *hand, int step, int steps) {
   const double pi = 3.14159265358979323846, fall = 0.5 * (1 + cos(pi * step / steps));
   const double mean_bias = 1 - pow(MEAN_DECAY, step + 1), square_bias = 1 - pow(SQUARE_DECAY, step + 1);
   for (int i = 0; i < l->n_taught; i++) {
     const Taught *a = &l->taught[i];
     for (size_t e = 0; e < count(a->t); e++) {
-      const double d = a->slope[e] / BATCH;
+      double d = 0;
+      for (int h = 0; h < HANDS; h++)
+        d += hand[h].sum[i][e] / BATCH, hand[h].sum[i][e] = 0;
       if (step == 0)
         a->mean[e] = a->square[e] = 0;
       a->mean[e] = MEAN_DECAY * a->mean[e] + (1 - MEAN_DECAY) * d;
       a->square[e] = SQUARE_DECAY * a->square[e] + (1 - SQUARE_DECAY) * d * d;
       a->at[e] -= a->rate * fall * a->mean[e] / mean_bias / (sqrt(a->square[e] / square_bias) + 1e-8);
-      a->slope[e] = 0;
     }
   }
 }
@@ -282,22 +326,56 @@ static size_t drawn(size_t n) { /* xorshift64*: the same every time */
 }
 
 static int steps_of(const Search *s) {
-  double values = 0;
+  double work = 0;
   for (int i = 0; i < s->g->n_tensors; i++)
-    values += s->g->tensor[i]->value || s->g->tensor[i]->rank < 0 ? 0 : (double)count(s->g->tensor[i]);
-  const double steps = TRAIN_WORK / BATCH / (STAGES + 1) / (3 * (double)graph_macs(s->g) + 12 * values);
+    work += s->g->tensor[i]->value || s->g->tensor[i]->rank < 0 ? 0 : VALUE_WORK * (double)count(s->g->tensor[i]);
+  for (int k = 0; k < s->g->n_nodes; k++) {
+    const Node *n = s->g->node[k];
+    double weights = 0;
+    for (size_t e = 0; weighty(n) && n->in[1]->rounded && e < count(n->in[1]); e++)
+      weights += n->in[1]->rounded[e] != 0;
+    work += 3 * weights *
+            (windowed(n) ? (double)count(n->out[0]) / (double)n->out[0]->dim[1]
+                         : (double)count(n->out[0]) / (double)n->out[0]->dim[n->out[0]->rank - 1]);
+  }
+  const double steps = TRAIN_WORK / BATCH / (STAGES + 1) / work;
   return steps < STEPS ? (int)steps : STEPS;
 }
 
-static void end(Lesson *l) {
+static Hand *hands(const Lesson *l) {
+  Hand *hand = mem_scratch(HANDS, sizeof *hand);
+  const Graph *g = l->s->g;
+  for (size_t h = 0; h < HANDS; h++) {
+    hand[h].l = l;
+    hand[h].q = mem_scratch((size_t)g->n_tensors + 1, sizeof(double *));
+    hand[h].slope = mem_scratch((size_t)g->n_tensors + 1, sizeof(double *));
+    hand[h].sum = mem_scratch((size_t)l->n_taught + 1, sizeof(double *));
+    for (int t = 0; t < g->n_tensors; t++) {
+      const size_t n = CHUNK * (g->tensor[t]->rank < 0 ? 0 : count(g->tensor[t]));
+      hand[h].q[t] = l->s->q[t] ? l->s->q[t] + h * n : NULL;
+      if (l->moves[t] && l->counts[t] && !g->tensor[t]->value)
+        hand[h].slope[t] = mem_scratch(n + 1, 8);
+    }
+    for (int i = 0; i < l->n_taught; i++)
+      hand[h].sum[i] = mem_scratch(count(l->taught[i].t) + 1, 8);
+  }
+  return hand;
+}
+
+static void end(Lesson *l, Hand *hand) {
+  for (size_t h = 0; hand && h < HANDS; h++) {
+    for (int t = 0; t < l->s->g->n_tensors; t++)
+      free(hand[h].slope[t]);
+    for (int i = 0; i < l->n_taught; i++)
+      free(hand[h].sum[i]);
+    free(hand[h].q), free(hand[h].slope), free(hand[h].sum);
+  }
+  free(hand);
   for (int i = 0; i < l->n_taught; i++)
-    free(l->taught[i].at), free(l->taught[i].mean), free(l->taught[i].square), free(l->taught[i].slope), free(l->taught[i].digits),
-        free(l->taught[i].fixed);
+    free(l->taught[i].at), free(l->taught[i].mean), free(l->taught[i].square), free(l->taught[i].digits), free(l->taught[i].fixed);
   for (int k = 0; k < l->s->g->n_nodes; k++)
     gradient_free(l->back[k]);
-  for (int t = 0; t < l->s->g->n_tensors; t++)
-    free(l->slope[t]);
-  free(l->taught), free(l->taught_of), free(l->moves), free(l->counts), free(l->back), free(l->slope);
+  free(l->taught), free(l->taught_of), free(l->moves), free(l->counts), free(l->back);
 }
 
 bool search_train(Search *s) {
@@ -308,36 +386,28 @@ bool search_train(Search *s) {
               .taught_of = mem_scratch(tensors, sizeof *l.taught_of),
               .moves = mem_scratch(tensors, sizeof *l.moves),
               .counts = mem_scratch(tensors, sizeof *l.counts),
-              .back = mem_scratch((size_t)g->n_nodes + 1, sizeof(Gradient *)),
-              .slope = mem_scratch(tensors, sizeof *l.slope)};
+              .back = mem_scratch((size_t)g->n_nodes + 1, sizeof(Gradient *))};
   for (int t = 0; t < g->n_tensors; t++)
     l.taught_of[t] = -1;
   const int steps = steps_of(s);
   find_taught(&l);
-  if (steps < LEAST_STEPS || !find_way(&l)) {
-    end(&l);
+  if (steps < LEAST_STEPS || s->n < HANDS * CHUNK || !find_way(&l)) {
+    end(&l, NULL);
     return false;
   }
-  for (int t = 0; t < g->n_tensors; t++)
-    if (l.moves[t] && l.counts[t] && !g->tensor[t]->value)
-      l.slope[t] = mem_scratch(CHUNK * count(g->tensor[t]) + 1, 8);
+  Hand *hand = hands(&l);
   state = 1;
   for (int stage = 0; stage <= STAGES; stage++) {
     for (int step = 0; step < steps; step++) {
       set(&l);
-      for (int at = 0; at < BATCH; at += CHUNK) {
-        size_t r[CHUNK];
-        for (int i = 0; i < CHUNK; i++)
-          r[i] = drawn(s->n_fit);
-        forward(&l, r, CHUNK);
-        backward(&l, r, CHUNK);
-      }
-      adam(&l, step, steps);
+      for (int i = 0; i < BATCH; i++)
+        hand[i / SHARE_OF_BATCH].row[i % SHARE_OF_BATCH] = drawn(s->n_fit);
+      batch(hand);
+      adam(&l, hand, step, steps);
     }
     fix(&l, stage < STAGES ? SHARE[stage] : 1);
   }
   set(&l);
-  s->work += steps * (TRAIN_WORK / STEPS);
-  end(&l);
+  end(&l, hand);
   return true;
 }

@@ -79,6 +79,13 @@ static double **backward(const Graph *g, double **v, const double *by) {
     Gradient *back = gradient_new(n);
     if (!back)
       fail_msg("%s has no gradient", n->op_type);
+    double *again[8];
+    for (int i = 0; i < n->n_out; i++)
+      again[i] = n->out[i] ? mem_array(ROWS * size(n->out[i]) + 1, 8) : NULL;
+    gradient_run(back, ROWS, in, again);
+    for (int i = 0; i < n->n_out; i++)
+      for (size_t e = 0; n->out[i] && e < ROWS * size(n->out[i]); e++)
+        assert_true(fabs(again[i][e] - out[i][e]) < 1e-12);
     gradient_back(back, ROWS, in, out, dy, dx);
     gradient_free(back);
   }
