@@ -64,7 +64,7 @@ static void to_matrix(Graph *g, Node *n) {
     at->producer = u;
     last = u;
   }
-  Tensor *shape = graph_const(g, mem_printf("%s/shape", y->name), DT_INT64, 1, &(int64_t){y->rank}, NULL);
+  Tensor *shape = graph_const(g, mem_printf("%s/shape", y->name), DT_INT64, 1, (int64_t[]){y->rank}, NULL);
   for (int i = 0; i < y->rank; i++)
     shape->value[i] = (double)y->dim[i];
   const Node *next = NULL;
