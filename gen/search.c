@@ -35,7 +35,7 @@ enum {
 };
 /* NEAR_STEP: log2 of the price. Operations, some 1e9 a second: those after which no more points are tried, and those of a point's rows:
  * more make rows fewer. Counted, not timed: the same input gives the same bytes on any machine. */
-static const double NEAR_STEP = 0.2, WORK = 3e10, POINT_WORK = 1e9;
+static const double NEAR_STEP = 0.2, WORK = 3e10, POINT_WORK = 2e9;
 
 /* LUTs of an element's table, taken for adder bits: words of W bits at about 2^(W + 1) addresses, 64 to a LUT. */
 static double table_cost(const Tensor *t) {

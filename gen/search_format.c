@@ -86,17 +86,28 @@ static const Node *layer_of(const Graph *g, const Tensor *t) {
   return n;
 }
 
-static const Node *reader_of(const Graph *g, const Tensor *t) {
+static const Node *only_reader(const Graph *g, const Tensor *t) {
   Node *only = NULL;
-  return graph_uses(g, t, &only) == 1 && only && weighty(only) && only->in[0] == t ? only : NULL;
+  return graph_uses(g, t, &only) == 1 ? only : NULL;
+}
+
+/* Of an input: the layer that reads it, dense ones in any shape. */
+static const Node *reader_of(const Graph *g, const Tensor *t) {
+  const Node *n = only_reader(g, t);
+  const bool direct = n && weighty(n);
+  while (n && (n->op == OP_Flatten || n->op == OP_Reshape))
+    t = n->out[0], n = only_reader(g, t);
+  return n && weighty(n) && n->in[0] == t && (direct || !windowed(n)) ? n : NULL;
 }
 
 Groups groups_of(const Graph *g, const Tensor *t) {
   const Node *n = t->producer ? layer_of(g, t) : reader_of(g, t);
   if (!n)
     return (Groups){1, 1};
-  if (!windowed(n))
-    return (Groups){(int)t->dim[t->rank - 1], 1};
+  if (!windowed(n)) {
+    const Tensor *x = t->producer ? t : n->in[0];
+    return (Groups){(int)x->dim[x->rank - 1], 1};
+  }
   int64_t inner = 1;
   for (int i = 2; i < t->rank; i++)
     inner *= t->dim[i];
