@@ -376,7 +376,7 @@ Gradient *gradient_new(const Node *n) {
   } else if (n->op == OP_ReduceMean || n->op == OP_ReduceSum) {
     reduce_map(g);
     g->back = back_reduce;
-  } else if (op_info[n->op].kind == KIND_MOVE && op_info[n->op].eval && n->out[0]) {
+  } else if (op_info[n->op].kind == KIND_MOVE && op_info[n->op].eval) {
     move_map(g);
     g->back = back_move;
   } else if (n->op == OP_Relu) {

@@ -332,7 +332,9 @@ static int steps_of(const Search *s) {
   for (int k = 0; k < s->g->n_nodes; k++) {
     const Node *n = s->g->node[k];
     double weights = 0;
-    for (size_t e = 0; weighty(n) && n->in[1]->rounded && e < count(n->in[1]); e++)
+    if (!weighty(n) || !n->in[1]->rounded)
+      continue;
+    for (size_t e = 0; e < count(n->in[1]); e++)
       weights += n->in[1]->rounded[e] != 0;
     work += 3 * weights *
             (windowed(n) ? (double)count(n->out[0]) / (double)n->out[0]->dim[1]
