@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { VALUE_WORK = 30 /* operations for each value of a row */ };
+enum { VALUE_WORK = 30, SLOW_WORK = 30 };                                    /* operations for each value of a row */
 enum { STAGES = 6, STEPS = 400, LEAST_STEPS = 40, BATCH = 256, CHUNK = 64 }; /* steps of a stage */
 enum { HANDS = 2, SHARE_OF_BATCH = BATCH / HANDS }; /* threads: always so many, so that sums are the same on any machine */
 /* SHARE: of the weights, fixed after each stage; one more is for the biases. RATE: of the root mean square of the float weights of a layer.
@@ -332,6 +332,10 @@ static int steps_of(const Search *s) {
   for (int k = 0; k < s->g->n_nodes; k++) {
     const Node *n = s->g->node[k];
     double weights = 0;
+    if (n->op != OP_Relu && n->out[0]) /* evaluated sample by sample, to either side */
+      work += SLOW_WORK * (double)count(n->out[0]);
+    if (n->op == OP_Resize || n->op == OP_Upsample)
+      return 0;
     if (!weighty(n) || !n->in[1]->rounded)
       continue;
     for (size_t e = 0; e < count(n->in[1]); e++)
