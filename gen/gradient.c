@@ -22,6 +22,7 @@ struct Gradient {
   size_t n_terms;
   int64_t cols, depth;
   BackFn *back;
+  double **fill; /* moves, by result: constants among its elements */
   /* moves, by result and its element: number of an operand * each + of its element; -1: a constant. Reductions, by element of the
    * operand: that of the result. */
   int64_t **from, each;
@@ -265,11 +266,24 @@ static void move_map(Gradient *g) {
     g->from[k] = mem_scratch((size_t)ny + 1, sizeof **g->from);
     for (int64_t e = 0; e < ny; e++)
       g->from[k][e] = out[k][e] >= FIRST ? (int64_t)(out[k][e] - FIRST) : -1;
-    free(out[k]);
   }
+  g->fill = out;
   for (int k = 0; k < n->n_in; k++)
     free(room[k]);
-  free(in), free(out), free(room);
+  free(in), free(room);
+}
+
+static void run_move(const Gradient *g, size_t rows, const double *const *in, double *const *out) {
+  const Node *n = g->node;
+  for (int o = 0; o < n->n_out; o++) {
+    const int64_t ny = n->out[o] ? elements(n->out[o]) : 0;
+    for (int64_t e = 0; e < ny; e++) {
+      const bool fill = g->from[o][e] < 0;
+      const int64_t k = fill ? 0 : g->from[o][e] / g->each, i = fill ? 0 : g->from[o][e] % g->each, m = fill ? 0 : elements(n->in[k]);
+      for (size_t r = 0; r < rows; r++)
+        out[o][(int64_t)r * ny + e] = fill ? g->fill[o][e] : in[k][(int64_t)r * m + i];
+    }
+  }
 }
 
 static void back_move(const Gradient *g, size_t rows, const double *const *in, const double *const *out, const double *const *dy,
@@ -393,15 +407,18 @@ Gradient *gradient_new(const Node *n) {
 void gradient_free(Gradient *g) {
   if (!g)
     return;
-  for (int k = 0; g->from && k < (g->back == back_move ? g->node->n_out : 1); k++)
+  for (int k = 0; g->from && k < (g->fill ? g->node->n_out : 1); k++) {
     free(g->from[k]);
-  free(g->from), free(g->run), free(g->first), free(g->term), free(g);
+    if (g->fill)
+      free(g->fill[k]);
+  }
+  free(g->fill), free(g->from), free(g->run), free(g->first), free(g->term), free(g);
 }
 
 void gradient_run(const Gradient *g, size_t rows, const double *const *in, double *const *out) {
   const Node *n = g->node;
-  if (g->term) {
-    run_dense(g, rows, in, out);
+  if (g->back == back_dense || g->back == back_move) {
+    (g->back == back_dense ? run_dense : run_move)(g, rows, in, out);
     return;
   }
   const double **at = mem_scratch((size_t)n->n_in + 1, sizeof *at);

@@ -122,7 +122,7 @@ static Graph *front_end(Options *o) {
     stream_check_size(g);
   else if (!o->info)
     pass_check_size(g, o->prune);
-  if (!o->streams && !o->info && o->target_loss >= 0 && o->prune < 0 && !o->prune_of && o->prune_share <= 0)
+  if (!o->streams && !o->info && o->target_loss >= 0 && !options_prune(o))
     pass_local(g);
   done(o, "unroll", g, NULL);
   return g;
@@ -131,7 +131,7 @@ static Graph *front_end(Options *o) {
 /* Options that choose weights and formats where a quantised network has its own. */
 static void refuse_for_quantised(const Graph *g, const Options *o) {
   for (int i = 0; i < g->n_nodes; i++)
-    if (g->node[i]->op == OP_Requantize && (o->target_loss >= 0 || o->merge >= 0 || o->prune >= 0 || o->prune_share > 0 || o->prune_of)) {
+    if (g->node[i]->op == OP_Requantize && (o->target_loss >= 0 || o->merge >= 0 || options_prune(o))) {
       diag_error(EXIT_UNSUPPORTED, g->node[i],
                  "the network comes quantised: its weights and formats are given, --target-loss, --merge and "
                  "--prune have nothing to choose");
@@ -151,7 +151,7 @@ static void prune(Graph *g, const Options *o, const Samples *s) {
 
 /* --round-weights=compensated, --target-loss: weights, and formats of what lies between layers, by data. */
 static void choose_by_data(Graph *g, const Options *o, const Config *config, const Samples *s, const SearchResult **found) {
-  if (o->target_loss >= 0 && (o->prune >= 0 || o->prune_share > 0 || o->prune_of || o->merge >= 0))
+  if (o->target_loss >= 0 && (options_prune(o) || o->merge >= 0))
     diag_warn(NULL, "--target-loss counts from the network that --prune and --merge leave; what they lose comes on top");
   if (o->target_loss < 0 && o->compensated) {
     stop_on_errors();

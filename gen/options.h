@@ -57,6 +57,11 @@ typedef struct {
   const char *command;   /* the command line but for the output folder and what only changes messages; files without their folders */
 } Options;
 
+/* Whether weights are pruned. */
+static inline bool options_prune(const Options *o) {
+  return o->prune >= 0 || o->prune_share > 0 || o->prune_of;
+}
+
 /* Parses argv. On a fault: diag_error(EXIT_USAGE). --help, --version, --list-ops print and set *done. */
 Options options_parse(int argc, char **argv, bool *done);
 

@@ -5,9 +5,10 @@
  *
  * One price of an adder bit decides about all weights (rdo.c) and about the bits of all results between layers (search_format.c); it is
  * searched by bisection. Where results have one width in common (tables, states), that is done for each width. Float and quantized network
- * run side by side, node by node, over half of the samples and mix-ups of two of them; the other half measures. Errors are weighed
- * by what they do to the outputs: the Fisher metric of the classes' probabilities, or the relative variance of a regression. The adder
- * graphs of the points around the best are built, and the smallest taken.
+ * run side by side, node by node, over half of the samples (or those of --fit) and mix-ups of two of them; the others measure. Errors are
+ * weighed by what they do to the outputs: the Fisher metric of the classes' probabilities, or the relative variance of a regression. The
+ * adder graphs of the points around the best are built, and the smallest taken; cheaper ones are tried with their weights taught
+ * (search_train.c).
  */
 #include "search_in.h"
 #include "lower.h"
@@ -76,13 +77,8 @@ static void run_all(Search *s) {
     memcpy(s->q[t->id], s->f[t->id], s->n * count(t) * 8);
     round_rows(t, s->q[t->id], s->n);
   }
-  for (int k = 0; k < s->g->n_nodes; k++) {
-    const Node *n = s->g->node[k];
-    run_node(n, s->q, s->n, true);
-    for (int i = 0; i < n->n_out; i++)
-      if (n->out[i])
-        round_rows(n->out[i], s->q[n->out[i]->id], s->n);
-  }
+  for (int k = 0; k < s->g->n_nodes; k++)
+    run_rounded(s->g->node[k], s->q, s->n);
 }
 
 /* Operations of a point: forward and rounding twice over `fit` rows, once over `held`. */
@@ -95,20 +91,24 @@ static double point_work(const Search *s, size_t fit, size_t held) {
   return 2 * work + (2 * rows + (double)held) * ((double)graph_macs(s->g) + VALUE_WORK * values);
 }
 
-/* First weights with the widest formats, which says what reads each neuron; then formats and weights. */
-static Point point(Search *s, double price) {
-  Point p = {0};
-  widest_formats(s);
-  pass_over(s, price, false, s->n_fit);
-  count_reads(s);
-  pass_over(s, price, true, s->n);
-  p.cost = count_reads(s);
+/* Cost and loss of the network as rounded, once it has run over all rows. */
+static Point weighed(Search *s) {
+  Point p = {.cost = count_reads(s)};
   for (int k = 0; k < s->g->n_nodes; k++)
     if (op_info[s->g->node[k]->op].kind == KIND_TABLE)
       p.cost += table_cost(s->g->node[k]->out[0]);
   measure(s, &p);
-  s->work += point_work(s, s->n_fit, s->n - s->n_fit);
   return p;
+}
+
+/* First weights with the widest formats, which says what reads each neuron; then formats and weights. */
+static Point point(Search *s, double price) {
+  widest_formats(s);
+  pass_over(s, price, false, s->n_fit);
+  count_reads(s);
+  pass_over(s, price, true, s->n);
+  s->work += point_work(s, s->n_fit, s->n - s->n_fit);
+  return weighed(s);
 }
 
 double search_true_bits(Search *s) {
@@ -252,14 +252,14 @@ static int taught(Search *s, SearchResult *r, int i, double started, Saved *save
   int best = i;
   for (int lo = 0, hi = TAUGHT_ABOVE, at = 1; hi - lo > 1; at++) {
     const int k = (lo + hi) / 2, W = r->point[i].width;
+    const double price = exp2(centre + NEAR_STEP * k);
     tell(s, started, "teaching", at, TAUGHT_TRIES);
-    const int plain = try_point(s, r, W, exp2(centre + NEAR_STEP * k));
+    try_point(s, r, W, price);
     if (!search_train(s))
       return i;
     run_all(s);
-    Point p = {.cost = r->point[plain].adder_bits};
-    measure(s, &p);
-    const int j = point_add(r, W, r->point[plain].price, &p, point_passes(s, &p));
+    const Point p = weighed(s);
+    const int j = point_add(r, W, price, &p, point_passes(s, &p));
     r->point[j].taught = true;
     r->point[j].true_bits = search_true_bits(s);
     *(r->point[j].pass ? &lo : &hi) = k;
@@ -400,11 +400,8 @@ const SearchResult *search_run(Graph *g, const Options *o, const Config *config,
       set_width(s, r->point[best].width);
     best = near(s, r, best, started);
     Saved saved = {0};
-    if (r->point[best].true_bits < 0) {
-      point(s, r->point[best].price);
-      r->point[best].true_bits = search_true_bits(s);
-    }
-    best = taught(s, r, best, started, &saved);
+    if (r->point[best].true_bits >= 0) /* else one adder graph is work enough */
+      best = taught(s, r, best, started, &saved);
     if (r->point[best].taught)
       load(s, &saved);
     else

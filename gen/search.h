@@ -26,9 +26,9 @@ typedef struct SearchResult {
   bool classes, labels;
 } SearchResult;
 
-/* Rounds the weights of g's dense layers, and narrows what is stored between layers, as far as the loss on the half of the samples that is
- * held back stays within o->target_loss, one standard error included. Formats must be assigned. NULL, or none found: after diag_error. In
- * the arena. */
+/* Rounds the weights of g's dense layers, and narrows what is stored between layers, as far as the loss on the samples that are held
+ * back (half of them; with --fit all) stays within o->target_loss, one standard error included. Formats must be assigned. NULL, or none
+ * found: after diag_error. In the arena. */
 const SearchResult *search_run(Graph *g, const Options *o, const Config *config, const Samples *s);
 
 /* --round-weights=compensated: rounds the weights at the formats given, without a price. */

@@ -62,6 +62,8 @@ typedef struct {
 
 /* ---- search_rows.c ---- */
 
+/* The next of [0, 1) of a generator that starts from *state = 1: the same every time. */
+double uniform_next(uint64_t *state);
 /* --fit and --data, or every other row of --data each. steps: in a row. */
 RowSet rows_to_fit(const Samples *data, size_t steps);
 RowSet rows_to_measure(const Samples *data, size_t steps);
@@ -70,6 +72,8 @@ double to_format(double x, Format f);
 void run_node(const Node *node, double **value, size_t n, bool quantized);
 /* Rounds the rows of t to its format, or formats. */
 void round_rows(const Tensor *t, double *value, size_t n);
+/* Both: node over rows [0, n) of value[] as the hardware has it. */
+void run_rounded(const Node *node, double **value, size_t n);
 /* Sets y, label, temperature, the rows of f, and of all tensors' float values. fit: how many rows to fit there should be, mix-ups of few
  * samples of one's own if need be. */
 void rows_make(Search *s, const Samples *data, size_t own, size_t fit, size_t held);

@@ -26,12 +26,11 @@ bool joint_wanted(const Graph *g) {
 /* ---- rows ---- */
 
 static uint64_t state;
-static double uniform(void) { /* xorshift64*: the same mix-ups every time */
-  state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
-  return (double)(state * 0x2545f4914f6cdd1dull >> 11) / 9007199254740992.0;
+static double uniform(void) {
+  return uniform_next(&state);
 }
 
-/* Every other window is fitted, with mix-ups of two; the others are held back. */
+/* Windows to fit, with mix-ups of two; then those held back. */
 static void fill_rows(Joint *j, const Samples *data) {
   const RowSet fit = rows_to_fit(data, (size_t)j->t->steps), rest = rows_to_measure(data, (size_t)j->t->steps);
   size_t own = fit.n < OWN ? fit.n : OWN, held = rest.n < HELD ? rest.n : HELD, n = (size_t)j->t->n_in;

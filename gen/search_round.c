@@ -269,7 +269,7 @@ static void round_matrix(Search *s, const int *member, int members, int group, d
                 .w = weights,
                 .gain = gain,
                 .bits = bits,
-                .zeros_stay = s->o->prune >= 0 || s->o->prune_share > 0 || s->o->prune_of,
+                .zeros_stay = options_prune(s->o),
                 .fmt = w->fmt,
                 .word = of_layer.word,
                 .price = price * of_layer.share};
@@ -303,12 +303,8 @@ void round_shared(Search *s, int k, double price) {
   for (int group = 0; members && member[0] == k && group < matrix_of(s->g->node[k]).groups; group++)
     round_matrix(s, member, members, group, price, members > 1);
   if (members > 1 && member[0] == k) {
-    for (int i = k; i <= member[members - 1]; i++) {
-      run_node(s->g->node[i], s->q, s->n_fit, true);
-      for (int j = 0; j < s->g->node[i]->n_out; j++)
-        if (s->g->node[i]->out[j])
-          round_rows(s->g->node[i]->out[j], s->q[s->g->node[i]->out[j]->id], s->n_fit);
-    }
+    for (int i = k; i <= member[members - 1]; i++)
+      run_rounded(s->g->node[i], s->q, s->n_fit);
     round_matrix(s, member, members, 0, price, false);
   }
   free(member);

@@ -56,6 +56,13 @@ void round_rows(const Tensor *t, double *value, size_t n) {
   }
 }
 
+void run_rounded(const Node *node, double **value, size_t n) {
+  run_node(node, value, n, true);
+  for (int i = 0; i < node->n_out; i++)
+    if (node->out[i])
+      round_rows(node->out[i], value[node->out[i]->id], n);
+}
+
 static double **rows_of(const Graph *g, size_t n) {
   double **v = mem_array((size_t)g->n_tensors + 1, sizeof *v);
   for (int i = 0; i < g->n_tensors; i++)
@@ -113,10 +120,14 @@ static double distance(const Search *s, const double *a, const double *b) {
 
 /* ---- pseudo-random numbers: the same every time ---- */
 
+double uniform_next(uint64_t *state) { /* xorshift64* */
+  *state ^= *state >> 12, *state ^= *state << 25, *state ^= *state >> 27;
+  return (double)(*state * 0x2545f4914f6cdd1dull >> 11) / 9007199254740992.0;
+}
+
 static uint64_t state;
-static double uniform(void) { /* xorshift64*: the same mix-ups every time */
-  state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
-  return (double)(state * 0x2545f4914f6cdd1dull >> 11) / 9007199254740992.0;
+static double uniform(void) {
+  return uniform_next(&state);
 }
 
 /* ---- gains ---- */

@@ -115,10 +115,6 @@ static int role_of(const Node *n, int k) {
   return n->op == OP_Add ? BIAS : NEITHER;
 }
 
-static bool pruned(const Options *o) {
-  return o->prune >= 0 || o->prune_share > 0 || o->prune_of;
-}
-
 static bool is_initial(const Graph *g, const Tensor *c) {
   for (int i = 0; i < g->n_states; i++)
     if (g->state_init[i] == c)
@@ -151,7 +147,7 @@ static void make_params(Tape *t) {
     for (size_t e = 0; e < count(c); e++) {
       TapeParam p = {.of = c, .element = (int)e, .value = c->value[e], .step = ldexp(1, fmt.I - fmt.W), .bias = biases == uses};
       p.searched =
-          uses && !c->tie && !is_initial(g, c) && (weights == uses || biases == uses) && !(pruned(t->o) && weights && p.value == 0);
+          uses && !c->tie && !is_initial(g, c) && (weights == uses || biases == uses) && !(options_prune(t->o) && weights && p.value == 0);
       p.least = (double)format_min(fmt), p.most = (double)format_max(fmt);
       p.q = to_format(p.value, fmt) / p.step;
       if (p.searched && p.bias) /* a constant's width costs next to nothing */

@@ -206,12 +206,12 @@ static void forward(const Hand *h, const size_t *row) {
       double *out[MOST];
       operands(h, node, in, out);
       gradient_run(h->l->back[k], CHUNK, in, out);
+      for (int i = 0; i < node->n_out; i++)
+        if (node->out[i])
+          round_rows(node->out[i], h->q[node->out[i]->id], CHUNK);
     } else {
-      run_node(node, h->q, CHUNK, true);
+      run_rounded(node, h->q, CHUNK);
     }
-    for (int i = 0; i < node->n_out; i++)
-      if (node->out[i])
-        round_rows(node->out[i], h->q[node->out[i]->id], CHUNK);
   }
 }
 
@@ -319,12 +319,6 @@ static void adam(const Lesson *l, const Hand *hand, int step, int steps) {
   }
 }
 
-static uint64_t state;
-static size_t drawn(size_t n) { /* xorshift64*: the same every time */
-  state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
-  return (size_t)((double)(state * 0x2545f4914f6cdd1dull >> 11) / 9007199254740992.0 * (double)n);
-}
-
 static int steps_of(const Search *s) {
   double work = 0;
   for (int i = 0; i < s->g->n_tensors; i++)
@@ -334,8 +328,6 @@ static int steps_of(const Search *s) {
     double weights = 0;
     if (n->op != OP_Relu && n->out[0]) /* evaluated sample by sample, to either side */
       work += SLOW_WORK * (double)count(n->out[0]);
-    if (n->op == OP_Resize || n->op == OP_Upsample)
-      return 0;
     if (!weighty(n) || !n->in[1]->rounded)
       continue;
     for (size_t e = 0; e < count(n->in[1]); e++)
@@ -402,12 +394,12 @@ bool search_train(Search *s) {
     return false;
   }
   Hand *hand = hands(&l);
-  state = 1;
+  uint64_t state = 1;
   for (int stage = 0; stage <= STAGES; stage++) {
     for (int step = 0; step < steps; step++) {
       set(&l);
       for (int i = 0; i < BATCH; i++)
-        hand[i / SHARE_OF_BATCH].row[i % SHARE_OF_BATCH] = drawn(s->n_fit);
+        hand[i / SHARE_OF_BATCH].row[i % SHARE_OF_BATCH] = (size_t)(uniform_next(&state) * (double)s->n_fit);
       batch(hand);
       adam(&l, hand, step, steps);
     }
