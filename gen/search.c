@@ -27,16 +27,16 @@ enum {
   MAX_VALUES = 16000000,
   BELOW = 1,
   ABOVE = 5,
-  TAUGHT_ABOVE = 8,
-  TAUGHT_TRIES = 3,
+  TAUGHT_ABOVE = 16,
+  TAUGHT_TRIES = 4,
   BITS_OF_ADDER = 10,
   LEAST_ROWS = 1000,
   VALUE_WORK = 12,   /* operations for each value of a row: rounding, activation */
   GRAPH_WORK = 12000 /* for each value of the adder graphs */
 };
-/* NEAR_STEP: log2 of the price. Operations, some 1e9 a second: those after which no more points are tried, and those of a point's rows:
- * more make rows fewer. Counted, not timed: the same input gives the same bytes on any machine. */
-static const double NEAR_STEP = 0.2, WORK = 3e10, POINT_WORK = 2e9;
+/* NEAR_STEP, TAUGHT_STEP: log2 of the price. Operations, some 1e9 a second: those after which no more points are tried, and those of a
+ * point's rows: more make rows fewer. Counted, not timed: the same input gives the same bytes on any machine. */
+static const double NEAR_STEP = 0.2, TAUGHT_STEP = 0.1, WORK = 3e10, POINT_WORK = 2e9;
 
 /* LUTs of an element's table, taken for adder bits: words of W bits at about 2^(W + 1) addresses, 64 to a LUT. */
 static double table_cost(const Tensor *t) {
@@ -252,7 +252,7 @@ static int taught(Search *s, SearchResult *r, int i, double started, Saved *save
   int best = i;
   for (int lo = 0, hi = TAUGHT_ABOVE, at = 1; hi - lo > 1; at++) {
     const int k = (lo + hi) / 2, W = r->point[i].width;
-    const double price = exp2(centre + NEAR_STEP * k);
+    const double price = exp2(centre + TAUGHT_STEP * k);
     tell(s, started, "teaching", at, TAUGHT_TRIES);
     try_point(s, r, W, price);
     if (!search_train(s))

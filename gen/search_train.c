@@ -19,9 +19,10 @@ enum { VALUE_WORK = 30, SLOW_WORK = 30 };                                    /* 
 enum { STAGES = 6, STEPS = 400, LEAST_STEPS = 40, BATCH = 256, CHUNK = 64 }; /* steps of a stage */
 enum { HANDS = 2, SHARE_OF_BATCH = BATCH / HANDS }; /* threads: always so many, so that sums are the same on any machine */
 /* SHARE: of the weights, fixed after each stage; one more is for the biases. RATE: of the root mean square of the float weights of a layer.
- * TRAIN_WORK: operations for all steps of a point. */
-static const double SHARE[STAGES] = {0.3, 0.55, 0.75, 0.88, 0.95, 1}, RATE = 1.2e-2, MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999,
-                    TRAIN_WORK = 3.5e10;
+ * TRAIN_WORK: operations for all steps of a point. TEMPERATURE: of both networks' probabilities, so that samples far from a border count,
+ * too (Hinton et al., section 2). */
+static const double SHARE[STAGES] = {0.3, 0.55, 0.75, 0.88, 0.95, 1}, RATE = 3e-2, MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999,
+                    TRAIN_WORK = 5e10, TEMPERATURE = 4;
 
 /* A tensor of weights or biases. */
 typedef struct {
@@ -218,7 +219,7 @@ static void forward(const Hand *h, const size_t *row) {
 /* The slope of the loss of one row by the outputs: y of the quantized, want of the float network. */
 static void loss_slope(const Search *s, const double *y, const double *want, double *slope) {
   const size_t m = count(s->y);
-  const double T = s->temperature;
+  const double T = s->temperature * TEMPERATURE;
   if (!s->classes || m == 1) {
     for (size_t i = 0; i < m; i++)
       slope[i] = s->classes ? (1 / (1 + exp(-y[i] / T)) - 1 / (1 + exp(-want[i] / T))) / T : (y[i] - want[i]) / (T * T) / (double)m;
