@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_gradient.c - gen/gradient.h: slopes through whole networks are what small steps of inputs, weights and biases do to the output.
+ * pass_local.c: matrices in the place of convolutions compute the same.
  */
 #include "catch.h"
 
@@ -8,6 +9,7 @@
 
 #include "gradient.h"
 #include "make_model.h"
+#include "passes.h"
 
 enum { ROWS = 3 };
 
@@ -146,8 +148,7 @@ static void ints_of(NodeP *n, const char *name, int count, const int64_t *v) {
     ADD(a->ints, a->n_ints, v[i]);
 }
 
-static void test_windows(void **s) {
-  (void)s;
+static Model *windows(void) {
   Model *m = model(13);
   input(m, "x", DIMS(-1, 2, 7, 6));
   drawn(m, "w", DIMS(4, 1, 3, 2)), drawn(m, "b", DIMS(4)), drawn(m, "w2", DIMS(4, 3, 3, 3)), drawn(m, "b2", DIMS(3));
@@ -170,7 +171,36 @@ static void test_windows(void **s) {
   ints_of(n, "axes", 1, (int64_t[]){2});
   attr_i(n, "keepdims", 0);
   output(m, "y");
-  check(m);
+  return m;
+}
+
+static void test_windows(void **s) {
+  (void)s;
+  check(windows());
+}
+
+static int convolutions(const Graph *g) {
+  int found = 0;
+  for (int k = 0; k < g->n_nodes; k++)
+    found += g->node[k]->op == OP_Conv || g->node[k]->op == OP_ConvTranspose;
+  return found;
+}
+
+static void test_local(void **s) {
+  (void)s;
+  Graph *g = front(windows());
+  double *x = mem_array(ROWS * size(g->in[0]), 8);
+  for (size_t e = 0; e < ROWS * size(g->in[0]); e++)
+    x[e] = draw();
+  const double *before = forward(g, x)[g->out[0]->id];
+  assert_int_equal(convolutions(g), 2);
+  pass_local(g);
+  assert_int_equal(convolutions(g), 0);
+  const double *after = forward(g, x)[g->out[0]->id];
+  for (size_t e = 0; e < ROWS * size(g->out[0]); e++) {
+    assert_true(before[e] != 0);
+    assert_true(fabs(after[e] - before[e]) < 1e-12);
+  }
 }
 
 static void test_moves(void **s) {
@@ -204,7 +234,7 @@ static void test_unknown(void **s) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_dense), cmocka_unit_test(test_windows), cmocka_unit_test(test_moves),
-                                     cmocka_unit_test(test_unknown)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_dense), cmocka_unit_test(test_windows), cmocka_unit_test(test_local),
+                                     cmocka_unit_test(test_moves), cmocka_unit_test(test_unknown)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
