@@ -332,7 +332,7 @@ static int steps_of(const Search *s) {
     if (!weighty(n) || !n->in[1]->rounded)
       continue;
     for (size_t e = 0; e < count(n->in[1]); e++)
-      weights += n->in[1]->rounded[e] != 0;
+      weights += windowed(n) || n->in[1]->rounded[e] != 0;
     work += 3 * weights *
             (windowed(n) ? (double)count(n->out[0]) / (double)n->out[0]->dim[1]
                          : (double)count(n->out[0]) / (double)n->out[0]->dim[n->out[0]->rank - 1]);
