@@ -47,6 +47,7 @@ full() {
   cat <<'EOF'
 models-1|1100|tests/e2e/models.sh jet_like autoencoder mlp50
 models-2|1100|tests/e2e/models.sh jet_like_dynamo digits ngamma logreg skl_mlp ch1 cnn1d
+search|900|tests/e2e/search.sh full
 hls-1|600|tests/e2e/hls.sh jet_like jet_like_dynamo mlp50 autoencoder
 hls-2|600|tests/e2e/hls.sh digits ngamma skl_mlp logreg ch1
 hls-modes|300|tests/e2e/hls.sh modes
@@ -61,7 +62,6 @@ onnx-nodes|300|tests/e2e/onnx_nodes.sh
 quantised|900|tests/e2e/quantised.sh full
 kept|600|tests/fuzz/run.sh kept
 recurrent|900|tests/e2e/recurrent.sh full
-search|400|tests/e2e/search.sh full
 search-recurrent|400|tests/e2e/search_recurrent.sh full
 graphs|1200|tests/e2e/graphs.sh full
 standards|600|tests/e2e/standards.sh full
