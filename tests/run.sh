@@ -25,7 +25,7 @@ stream-models|90|tests/e2e/stream_models.sh
 recurrent-fast|60|tests/e2e/recurrent.sh fast
 onnx-nodes|90|tests/e2e/onnx_nodes.sh
 quantised-fast|90|tests/e2e/quantised.sh fast
-search-fast|100|tests/e2e/search.sh fast
+search-fast|170|tests/e2e/search.sh fast
 search-recurrent-fast|100|tests/e2e/search_recurrent.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh
