@@ -26,9 +26,9 @@ print("held back", p["loss"], "+-", p["standard_error"], "all samples", drop)
 assert drop <= target + 3 * p["standard_error"] + 0.005, drop  # half of these samples were held back; fixed point tables come on top
 EOF
 }
-check search.skl_mlp smaller skl_mlp 1% 15
-check search.ngamma smaller ngamma 0.5% 14
 if [ "$1" = full ]; then
+  check search.skl_mlp smaller skl_mlp 1% 15
+  check search.ngamma smaller ngamma 0.5% 14
   check search.digits smaller digits 1% 24
   check search.jet_like smaller jet_like 1% 22
   check search.ch1 smaller ch1 0.5% 70
@@ -177,7 +177,7 @@ EOF
 }
 if [ -e "$VENV_OK" ]; then check search.beside beside; else skip search.beside "onnx could not be installed"; fi
 pruned() { "$NNGEN" models/skl_mlp.onnx "--q=8,auto" --data=models/data/skl_mlp_x.npy --target-loss=5% --prune=30% --target=c -o "$WORK/pruned" 2>&1 | grep -q "target-loss counts from the network that --prune"; }
-check search.pruned_first pruned
+[ "$1" = full ] && check search.pruned_first pruned
 
 again=(models/skl_mlp.onnx "--q=8,auto" --data=models/data/skl_mlp_x.npy -q --target-loss=2%)
 again() {
