@@ -278,10 +278,11 @@ static void run_move(const Gradient *g, size_t rows, const double *const *in, do
   for (int o = 0; o < n->n_out; o++) {
     const int64_t ny = n->out[o] ? elements(n->out[o]) : 0;
     for (int64_t e = 0; e < ny; e++) {
-      const bool fill = g->from[o][e] < 0;
-      const int64_t k = fill ? 0 : g->from[o][e] / g->each, i = fill ? 0 : g->from[o][e] % g->each, m = fill ? 0 : elements(n->in[k]);
+      const int64_t at = g->from[o][e], k = at / g->each;
+      const double *x = at < 0 ? &g->fill[o][e] : in[k] + at % g->each;
+      const size_t step = at < 0 ? 0 : (size_t)elements(n->in[k]);
       for (size_t r = 0; r < rows; r++)
-        out[o][(int64_t)r * ny + e] = fill ? g->fill[o][e] : in[k][(int64_t)r * m + i];
+        out[o][(int64_t)r * ny + e] = x[r * step];
     }
   }
 }

@@ -114,7 +114,7 @@ json_lines() {
 check folder.diagnostics.json json_lines
 silent() { "$NNGEN" models/ch1.onnx --q=3,1 --data=models/data/ch1_x.npy -q -o "$WORK/j"; }
 quiet folder.quiet silent
-installed() { make -s install DESTDIR="$WORK/root" PREFIX=/usr BUILD="$BUILD" && "$WORK/root/usr/bin/nngen" --version && [ -s "$WORK/root/usr/share/man/man1/nngen.1" ]; }
+installed() { make -s install DESTDIR="$WORK/installed" PREFIX=/usr BUILD="$BUILD" && "$WORK/installed/usr/bin/nngen" --version && [ -s "$WORK/installed/usr/share/man/man1/nngen.1" ]; }
 check folder.install installed
 moved() { mkdir "$WORK/alone" && cp "$NNGEN" models/ch1.onnx "$WORK/alone" && (cd "$WORK/alone" && ./nngen ch1.onnx -q && make -s -C ch1_nngen check); }
 check folder.binary_stands_alone moved
