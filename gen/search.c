@@ -138,9 +138,11 @@ static void tell(const Search *s, double started, const char *what, int at, int 
     fprintf(stderr, what ? "\rsearching: %s, point %d of %d " : "\r%60s\r", what ? what : "", at, of);
 }
 
-/* By what is expected, one standard error included, unless the count by the labels says otherwise by more than half of its own. */
+/* By what is expected, one standard error included, unless the labels as counted say otherwise: of classes by more than half of their own
+ * error; of a regression, where it is larger by far, by three. */
 bool point_passes(const Search *s, const Point *p) {
-  return p->loss + p->error <= s->o->target_loss && p->lost - p->lost_error / 2 <= s->o->target_loss;
+  const double doubt = s->classes ? 0.5 : 3;
+  return p->loss + p->error <= s->o->target_loss && p->lost - doubt * p->lost_error <= s->o->target_loss;
 }
 
 int point_add(SearchResult *r, int width, double price, const Point *p, bool pass) {

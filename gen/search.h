@@ -8,14 +8,14 @@
 #include "quant.h"
 
 typedef struct {
-  int width;         /* bits of the results between layers */
-  double price;      /* of an adder bit */
-  double adder_bits; /* digits x width: no sharing counted */
-  double true_bits;  /* of the adder graphs and tables themselves, and of multipliers in time (search_stream.c); negative: not built */
-  double loss,
-      error; /* on the samples held back: share of decisions lost (by labels) or changed, or growth of the RMS error; its standard error */
-  bool pass, taught;         /* taught: search_train.c */
-  double lost;               /* share of right decisions lost, by the labels as counted */
+  int width;          /* bits of the results between layers */
+  double price;       /* of an adder bit */
+  double adder_bits;  /* digits x width: no sharing counted */
+  double true_bits;   /* of the adder graphs and tables themselves, and of multipliers in time (search_stream.c); negative: not built */
+  double loss, error; /* on the samples held back: share of decisions lost (by labels) or changed, growth of the RMS error (by labels) or
+                       * RMS deviation over the spread; its standard error */
+  bool pass, taught;  /* taught: search_train.c */
+  double lost;        /* by the labels as counted: share of right decisions lost, or growth of the RMS error */
   double changed, deviation; /* share of decisions changed; RMS deviation of what decides, over its spread */
 } SearchPoint;
 

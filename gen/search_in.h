@@ -47,7 +47,7 @@ typedef struct {
 
 typedef struct {
   double cost, loss, error;                    /* error: standard error of the loss */
-  double changed, deviation, lost, lost_error; /* lost: share of right decisions lost by the labels */
+  double changed, deviation, lost, lost_error; /* lost: by the labels as counted, share of right decisions or growth of the RMS error */
 } Point;
 
 static inline size_t count(const Tensor *t) {
@@ -79,6 +79,7 @@ void run_rounded(const Node *node, double **value, size_t n);
 void rows_make(Search *s, const Samples *data, size_t own, size_t fit, size_t held);
 /* Sets gain and weight of all layers' results and of what lies between them. */
 void find_gains(Search *s);
+/* Sets all but the cost, on the rows held back. */
 void measure(const Search *s, Point *p);
 /* Whether it is within the target. */
 bool point_passes(const Search *s, const Point *p);

@@ -142,42 +142,11 @@ static void hand_over(Joint *j) {
 
 /* ---- points ---- */
 
-/* Of a regression with labels, growth of the RMS error in quadrature: the deviation from the float network is not correlated with that
- * network's own error, which has a much larger noise. What is counted must not contradict it. */
-static void measure_regression(const Joint *j, Point *p) {
-  const Search *s = j->s;
-  size_t n = s->n - s->n_fit, m = count(s->y);
-  double own = 0, all = 0, sq = 0, sq_sq = 0, cross = 0;
-  for (size_t r = 0; r < n; r++) {
-    const double *f = s->f[s->y->id] + (s->n_fit + r) * m, *q = s->q[s->y->id] + (s->n_fit + r) * m;
-    double d = 0, e = 0, by = 0;
-    for (size_t i = 0; i < m; i++) {
-      double err = f[i] - s->label[r * m + i];
-      d += (q[i] - f[i]) * (q[i] - f[i]), e += err * err, by += 2 * (q[i] - f[i]) * err;
-    }
-    sq += d, sq_sq += d * d, own += e, all += d + by, cross += (d + by) * (d + by);
-  }
-  own = fmax(own, 1e-30);
-  p->loss = sqrt(1 + sq / own) - 1;
-  p->error = sqrt(sq_sq) / own / 2;
-  p->lost = sqrt(fmax(0, 1 + all / own)) - 1;
-  p->lost_error = sqrt(cross) / own / 2;
-}
-
 static int try_point(Joint *j, SearchResult *r, double price) {
   Point p = {.cost = tape_cost(j->t, NULL)};
-  const Search *s = j->s;
-  double target = s->o->target_loss;
   joint_held(j);
-  measure(s, &p);
-  bool pass;
-  if (!s->classes && s->label) {
-    measure_regression(j, &p);
-    pass = p.loss + p.error <= target && p.lost - 3 * p.lost_error <= target;
-  } else {
-    pass = point_passes(s, &p);
-  }
-  return point_add(r, s->o->W, price, &p, pass);
+  measure(j->s, &p);
+  return point_add(r, j->s->o->W, price, &p, point_passes(j->s, &p));
 }
 
 /* Tries the network as it stands as a point, and keeps it. */

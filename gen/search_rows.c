@@ -47,24 +47,42 @@ void run_node(const Node *node, double **value, size_t n, bool quantized) {
   free(in), free(out);
 }
 
+/* By element: codes to a unit, their unit, the least and the largest. */
+typedef struct {
+  double *up, *down, *lo, *hi;
+} Steps;
+
+/* One row, written so that compilers take many elements at a time: floor by adding 1.5 x 2^52, for codes are below 2^51. */
+static void round_row(const Steps *s, double half, double *restrict v, size_t m) {
+  const double *restrict up = s->up, *restrict down = s->down, *restrict lo = s->lo, *restrict hi = s->hi;
+  for (size_t e = 0; e < m; e++) {
+    double x = v[e] * up[e] + half;
+    x = x < lo[e] ? lo[e] : x;
+    x = x > hi[e] ? hi[e] : x;
+    const double whole = x + 0x1.8p52 - 0x1.8p52;
+    v[e] = (whole - (whole > x ? 1.0 : 0.0)) * down[e];
+  }
+}
+
 void round_rows(const Tensor *t, double *value, size_t n) {
-  size_t m = count(t);
+  const size_t m = count(t);
   if (t->exact || !t->fmt.W)
     return;
+  double *of = mem_scratch(4 * m, 8);
+  const Steps s = {of, of + m, of + 2 * m, of + 3 * m};
   for (size_t e = 0; e < m; e++) {
-    Format f = t->each ? t->each[e] : t->fmt;
-    double up = ldexp(1, f.W - f.I), down = ldexp(1, f.I - f.W), lo = f.W ? (double)format_min(f) : 0, hi = f.W ? (double)format_max(f) : 0;
-    bool cut = !t->producer && t->each; /* inputs come rounded: lowest bits are cut off */
-    double port = ldexp(1, t->fmt.W - t->fmt.I);
-    for (size_t r = 0; r < n; r++) {
-      double x = value[r * m + e];
-      if (cut)
-        x = floor(to_format(x, t->fmt) * port) / port;
-      x = floor(x * up + (cut ? 0 : 0.5));
-      x = x < lo ? lo : x;
-      value[r * m + e] = (x > hi ? hi : x) * down;
-    }
+    const Format f = t->each ? t->each[e] : t->fmt;
+    s.up[e] = ldexp(1, f.W - f.I), s.down[e] = ldexp(1, f.I - f.W);
+    s.lo[e] = f.W ? (double)format_min(f) : 0, s.hi[e] = f.W ? (double)format_max(f) : 0;
   }
+  const bool cut = !t->producer && t->each; /* inputs come rounded: lowest bits are cut off */
+  const double port = ldexp(1, t->fmt.W - t->fmt.I);
+  for (size_t r = 0; r < n; r++) {
+    for (size_t e = r * m; cut && e < (r + 1) * m; e++)
+      value[e] = floor(to_format(value[e], t->fmt) * port) / port;
+    round_row(&s, cut ? 0 : 0.5, value + r * m, m);
+  }
+  free(of);
 }
 
 void run_rounded(const Node *node, double **value, size_t n) {
@@ -416,38 +434,73 @@ static void expect(const Search *s, Point *p, double seen, double seen_sq) {
   free(by_row), free(by_error), free(y);
 }
 
-void measure(const Search *s, Point *p) {
-  size_t m = count(s->y), held = s->n - s->n_fit, changed = 0;
-  double lost = 0, differ = 0, expected = 0, expected_sq = 0, sq = 0, var = 0, mean = 0, ef = 0, eq = 0;
+static void measure_classes(const Search *s, Point *p) {
+  const size_t m = count(s->y), held = s->n - s->n_fit;
+  size_t changed = 0;
+  double lost = 0, differ = 0, expected = 0, expected_sq = 0;
   for (size_t r = s->n_fit; r < s->n; r++) {
-    const double *a = s->f[s->y->id] + r * m, *b = s->q[s->y->id] + r * m;
-    for (size_t i = 0; i < m; i++) {
-      sq += (a[i] - b[i]) * (a[i] - b[i]) / (double)(held * m);
-      mean += a[i] / (double)(held * m), var += a[i] * a[i] / (double)(held * m);
-      if (s->label && !s->classes) {
-        double want = s->label[(r - s->n_fit) * m + i];
-        ef += (a[i] - want) * (a[i] - want), eq += (b[i] - want) * (b[i] - want);
-      }
-    }
-    if (s->classes) {
-      int da = decide(s, a), db = decide(s, b);
-      const double d = cost_of_change(s, a, da, db);
-      changed += da != db;
-      expected += d, expected_sq += d * d;
-      if (s->label && da != db) {
-        const double want = s->label[r - s->n_fit];
-        lost += (da == want) - (double)(db == want), differ += (da == want) != (db == want);
-      }
+    const double *a = s->f[s->y->id] + r * m;
+    const int da = decide(s, a), db = decide(s, s->q[s->y->id] + r * m);
+    const double d = cost_of_change(s, a, da, db);
+    changed += da != db;
+    expected += d, expected_sq += d * d;
+    if (s->label && da != db) {
+      const double want = s->label[r - s->n_fit];
+      lost += (da == want) - (double)(db == want), differ += (da == want) != (db == want);
     }
   }
-  p->deviation = sqrt(sq / fmax(var - mean * mean, 1e-30));
   p->changed = (double)changed / (double)held;
   p->lost = lost / (double)held;
   p->lost_error = sqrt(differ + 1) / (double)held; /* of a difference of paired counts; none seen does not mean none */
-  if (s->classes) {
-    expect(s, p, expected, expected_sq);
-  } else {
-    p->loss = s->label ? sqrt(eq / fmax(ef, 1e-30)) - 1 : p->deviation;
-    p->error = 0;
+  expect(s, p, expected, expected_sq);
+}
+
+/* Growth of the RMS error in quadrature: the deviation from the float network is not correlated with that network's own error, which has
+ * a much larger noise. What is counted must not contradict it (point_passes). */
+static void measure_growth(const Search *s, Point *p) {
+  const size_t m = count(s->y);
+  double own = 0, all = 0, sq = 0, sq_sq = 0, cross = 0;
+  for (size_t r = s->n_fit; r < s->n; r++) {
+    const double *f = s->f[s->y->id] + r * m, *q = s->q[s->y->id] + r * m, *want = s->label + (r - s->n_fit) * m;
+    double d = 0, by = 0;
+    for (size_t i = 0; i < m; i++) {
+      const double err = f[i] - want[i];
+      d += (q[i] - f[i]) * (q[i] - f[i]), own += err * err, by += 2 * (q[i] - f[i]) * err;
+    }
+    sq += d, sq_sq += d * d, all += d + by, cross += (d + by) * (d + by);
   }
+  own = fmax(own, 1e-30);
+  p->loss = sqrt(1 + sq / own) - 1;
+  p->error = sqrt(sq_sq) / own / 2;
+  p->lost = sqrt(fmax(0, 1 + all / own)) - 1;
+  p->lost_error = sqrt(cross) / own / 2;
+}
+
+/* RMS deviation over the spread of the outputs, as loss too. Its error as that of a ratio of two sums over rows (Cochran, "Sampling
+ * Techniques", 3rd ed., section 6.3), halved by the root. */
+static void measure_deviation(const Search *s, Point *p) {
+  const size_t m = count(s->y), held = s->n - s->n_fit;
+  const double *f = s->f[s->y->id] + s->n_fit * m, *q = s->q[s->y->id] + s->n_fit * m;
+  double mean = 0, moved = 0, spread = 0, sq = 0;
+  for (size_t i = 0; i < held * m; i++)
+    mean += f[i] / (double)(held * m);
+  for (size_t i = 0; i < held * m; i++)
+    moved += (q[i] - f[i]) * (q[i] - f[i]), spread += (f[i] - mean) * (f[i] - mean);
+  moved = fmax(moved, 1e-30), spread = fmax(spread, 1e-30);
+  for (size_t r = 0; r < held; r++) {
+    double d = 0;
+    for (size_t i = r * m; i < (r + 1) * m; i++)
+      d += (q[i] - f[i]) * (q[i] - f[i]) / moved - (f[i] - mean) * (f[i] - mean) / spread;
+    sq += d * d;
+  }
+  p->loss = p->deviation = sqrt(moved / spread);
+  p->error = p->deviation / 2 * sqrt(sq);
+}
+
+void measure(const Search *s, Point *p) {
+  measure_deviation(s, p);
+  if (s->classes)
+    measure_classes(s, p);
+  else if (s->label)
+    measure_growth(s, p);
 }

@@ -239,13 +239,15 @@ static void stop_limited(const Tensor *t, const double *value, double *slope, si
   const size_t m = count(t);
   if (t->exact || !t->fmt.W)
     return;
+  double *lo = mem_scratch(2 * m, 8), *hi = lo + m; /* by element */
   for (size_t e = 0; e < m; e++) {
     const Format f = t->each ? t->each[e] : t->fmt;
-    const double lo = f.W ? ldexp((double)format_min(f), f.I - f.W) : 0, hi = f.W ? ldexp((double)format_max(f), f.I - f.W) : 0;
-    for (size_t r = 0; r < n; r++)
-      if (value[r * m + e] <= lo || value[r * m + e] >= hi)
-        slope[r * m + e] = 0;
+    lo[e] = f.W ? ldexp((double)format_min(f), f.I - f.W) : 0, hi[e] = f.W ? ldexp((double)format_max(f), f.I - f.W) : 0;
   }
+  for (size_t r = 0; r < n; r++)
+    for (size_t e = 0; e < m; e++)
+      slope[r * m + e] = value[r * m + e] <= lo[e] || value[r * m + e] >= hi[e] ? 0 : slope[r * m + e];
+  free(lo);
 }
 
 static void backward(const Hand *h, const size_t *row) {
