@@ -10,7 +10,7 @@
 typedef struct {
   const char *glob;
   LayerConfig c;
-  bool used;
+  bool used, result_taken;
 } Entry;
 
 struct Config {
@@ -142,7 +142,7 @@ static LayerConfig lookup(const Config *c, const char *name, const char *layer, 
     if (e->has_bias)
       r.has_bias = true, r.bias = e->bias;
     if (e->has_result)
-      r.has_result = true, r.result = e->result;
+      r.has_result = true, r.result = e->result, r.result_taken = &c->entry[i].result_taken;
     if (e->has_round)
       r.has_round = true, r.round = e->round;
     if (e->has_overflow)
@@ -167,4 +167,9 @@ void config_warn_unused(const Config *c) {
   for (int i = 0; i < c->n; i++)
     if (!c->entry[i].used)
       diag_warn(NULL, "config: \"%s\" matches no layer and no input", diag_text(c->entry[i].glob));
+    else if (c->entry[i].c.has_result && !c->entry[i].result_taken)
+      diag_warn(NULL,
+                "config: the format of the result has no effect for \"%s\": sums stay exact until what reads them drops bits, such as an "
+                "activation; name that",
+                diag_text(c->entry[i].glob));
 }

@@ -318,8 +318,8 @@ static void statements(Buf *b, Part *t) {
       site[p->k->v[p->item[i].value].site] = 1;
   t->kind = s->kind;
   int bits = c_bits(s->kind);
-  buf_printf(b, "\nstatic void %s_step%d(%s_mem *m) {\n  size_t b%s;\n  for (b = 0; b < %s_LANES; b += %s_SUB_%d) {\n", t->name, t->step,
-             t->name, p->part ? ", g" : "", t->top, t->top, bits);
+  buf_printf(b, "\n%s_STEP void %s_step%d(%s_mem *m) {\n  size_t b%s;\n  for (b = 0; b < %s_LANES; b += %s_SUB_%d) {\n", t->top, t->name,
+             t->step, t->name, p->part ? ", g" : "", t->top, t->top, bits);
   for (int i = 0; i < p->k->n_sites; i++)
     if (site[i])
       buf_printf(b, "    s%d n%d = {0};\n", bits, i);
@@ -389,8 +389,9 @@ static void sums(Buf *b, Part *t) {
         buf_puts(b, "),");
       }
     }
-  buf_printf(b, "};\n\nstatic void %s_step%d(%s_mem *m) {\n  %s_sums%d(m->w%d, %s_shape%d, %d, %s_from%d, %s_to%d, %s_weight%d);\n}\n",
-             t->name, t->step, t->name, t->top, bits, bits, t->name, t->step, groups, t->name, t->step, t->name, t->step, t->name, t->step);
+  buf_printf(b, "};\n\n%s_STEP void %s_step%d(%s_mem *m) {\n  %s_sums%d(m->w%d, %s_shape%d, %d, %s_from%d, %s_to%d, %s_weight%d);\n}\n",
+             t->top, t->name, t->step, t->name, t->top, bits, bits, t->name, t->step, groups, t->name, t->step, t->name, t->step, t->name,
+             t->step);
 }
 
 /* ---- the rest ---- */

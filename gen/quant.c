@@ -130,6 +130,7 @@ static Format pick(const Options *o, bool given, Format f, double lo, double hi)
 static Format pick_result(const Options *o, const LayerConfig *lc, const Calibration *cal, Tensor *t) {
   if (lc->has_result) {
     t->from = FROM_CONFIG;
+    *lc->result_taken = true;
     return lc->result;
   }
   Format f = {o->W, o->I, true};

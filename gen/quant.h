@@ -13,8 +13,9 @@ typedef struct {
   Format weight, bias, result;
   Round round;
   Overflow overflow;
-  int table_bits; /* 0: default */
-  int reuse;      /* 0: of the command line */
+  int table_bits;     /* 0: default */
+  int reuse;          /* 0: of the command line */
+  bool *result_taken; /* to be set where `result` becomes a format; NULL: there is none */
 } LayerConfig;
 
 typedef struct Config Config;
@@ -25,7 +26,7 @@ Config *config_read(const char *path);
 LayerConfig config_for(const Config *c, const char *name);
 /* The same for a node. One of an unrolled layer goes by its own name and the layer's; "result" under the layer's is its states'. */
 LayerConfig config_of(const Config *c, const Node *n);
-/* Warns of patterns that matched nothing (config_for marks them). */
+/* Warns of patterns that matched nothing (config_for marks them), and of results' formats that nothing took (quant_assign marks those). */
 void config_warn_unused(const Config *c);
 
 /* Sample inputs with what the float model makes of them. */

@@ -256,8 +256,8 @@ static int taught(Search *s, SearchResult *r, int i, double started, Saved *save
     const int k = (lo + hi) / 2, W = r->point[i].width;
     const double price = exp2(centre + TAUGHT_STEP * k);
     tell(s, started, "teaching", at, TAUGHT_TRIES);
-    try_point(s, r, W, price);
-    if (!search_train(s))
+    const double deviation = r->point[try_point(s, r, W, price)].deviation;
+    if (!search_train(s, deviation))
       return i;
     run_all(s);
     const Point p = weighed(s);

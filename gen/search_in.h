@@ -98,8 +98,8 @@ double search_true_bits(Search *s);
 /* ---- search_train.c ---- */
 
 /* Teaches the network as it is rounded, on the rows to fit; no weight gets more digits, no format another. What the rows have in s->q
- * means nothing then. False where it cannot: an operator that slopes cannot pass, or too large. */
-bool search_train(Search *s);
+ * means nothing then. deviation: of the point. False where it cannot: an operator that slopes cannot pass, or too large. */
+bool search_train(Search *s, double deviation);
 
 /* ---- search_stream.c ---- */
 

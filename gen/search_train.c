@@ -18,10 +18,11 @@
 enum { VALUE_WORK = 30, SLOW_WORK = 30 };                                    /* operations for each value of a row */
 enum { STAGES = 6, STEPS = 400, LEAST_STEPS = 40, BATCH = 256, CHUNK = 64 }; /* steps of a stage */
 enum { HANDS = 2, SHARE_OF_BATCH = BATCH / HANDS }; /* threads: always so many, so that sums are the same on any machine */
-/* SHARE: of the weights, fixed after each stage; one more is for the biases. RATE: of the root mean square of the float weights of a layer.
- * TRAIN_WORK: operations for all steps of a point. TEMPERATURE: of both networks' probabilities, so that samples far from a border count,
- * too (Hinton et al., section 2). */
-static const double SHARE[STAGES] = {0.3, 0.55, 0.75, 0.88, 0.95, 1}, RATE = 3e-2, MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999,
+/* SHARE: of the weights, fixed after each stage; one more is for the biases. RATE: of the root mean square of the float weights of a layer,
+ * for deviations of COARSE and more; less in proportion below, for Adam's steps are as long however small the slope. TRAIN_WORK: operations
+ * for all steps of a point. TEMPERATURE: of both networks' probabilities, so that samples far from a border count, too (Hinton et al.,
+ * section 2). */
+static const double SHARE[STAGES] = {0.3, 0.55, 0.75, 0.88, 0.95, 1}, RATE = 3e-2, COARSE = 0.1, MEAN_DECAY = 0.9, SQUARE_DECAY = 0.999,
                     TRAIN_WORK = 5e10, TEMPERATURE = 4;
 
 /* A tensor of weights or biases. */
@@ -73,13 +74,13 @@ static void teach(Lesson *l, Tensor *t, bool bias, bool word, double rate) {
   }
 }
 
-static void find_taught(Lesson *l) {
+static void find_taught(Lesson *l, double part) {
   const Graph *g = l->s->g;
   for (int k = 0; k < g->n_nodes; k++) {
     const Node *n = g->node[k];
     if (!weighty(n) || !n->in[1]->rounded)
       continue;
-    const double rate = RATE * rms(n->in[1]->value, count(n->in[1])),
+    const double rate = part * RATE * rms(n->in[1]->value, count(n->in[1])),
                  shift = rate * rms(l->s->f[n->in[0]->id], l->s->n_own * count(n->in[0]));
     teach(l, n->in[1], false, price_of(l->s, k).word > 0, rate);
     if (n->op != OP_MatMul && n->n_in > 2 && n->in[2])
@@ -379,7 +380,7 @@ static void end(Lesson *l, Hand *hand) {
   free(l->taught), free(l->taught_of), free(l->moves), free(l->counts), free(l->back);
 }
 
-bool search_train(Search *s) {
+bool search_train(Search *s, double deviation) {
   const Graph *g = s->g;
   const size_t tensors = (size_t)g->n_tensors + 1;
   Lesson l = {.s = s,
@@ -391,7 +392,7 @@ bool search_train(Search *s) {
   for (int t = 0; t < g->n_tensors; t++)
     l.taught_of[t] = -1;
   const int steps = steps_of(s);
-  find_taught(&l);
+  find_taught(&l, fmin(1, deviation / COARSE));
   if (steps < LEAST_STEPS || s->n < HANDS * CHUNK || !find_way(&l)) {
     end(&l, NULL);
     return false;

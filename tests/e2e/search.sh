@@ -184,16 +184,31 @@ again() {
   "$NNGEN" "${again[@]}" --target=c -o "$WORK/one" && "$NNGEN" "${again[@]}" --target=c -o "$WORK/two" && diff -r "$WORK/one/c" "$WORK/two/c"
 }
 check search.deterministic again
-regression() { # from the RMSE of the labels; wide enough formats are found narrower
-  "$NNGEN" models/mlp50.onnx --q=14,auto --data=models/data/mlp50_x.npy --labels=models/data/mlp50_y.npy -q --target=c --target-loss=5% -o "$WORK/r" || return 1
-  python3 - "$WORK/r/report.json" <<'EOF'
-import json, sys
-a = json.load(open(sys.argv[1]))["accuracy"]
-print(a["float_metric"], a["fixed_metric"])
-assert a["fixed_metric"] <= 1.1 * a["float_metric"]
+regression() { # NAME TARGET OPTION...: loss and its standard error as this finds them on the samples held back, the latter by drawing them again
+  "$NNGEN" models/mlp50.onnx --q=14,auto --data=models/data/mlp50_x.npy "${@:3}" -q --target=c "--target-loss=$2" -o "$WORK/$1" || return 1
+  make -s -C "$WORK/$1" ref && "$WORK/$1/ref" models/data/mlp50_x.npy "$WORK/$1/q.npy" || return 1
+  python3 - "$WORK/$1" "$2" "${@:3}" <<'EOF'
+import json, random, sys
+sys.path.insert(0, "tests")
+import npy
+held = lambda path: npy.load(path)[0][1][1::2]
+s = json.load(open(sys.argv[1] + "/report.json"))["search"]
+p = s["points"][s["taken"] - 1]
+q, f, y = held(sys.argv[1] + "/q.npy"), held("models/data/mlp50_float.npy"), held("models/data/mlp50_y.npy")
+mean, labels = sum(f) / len(f), len(sys.argv) > 3
+moved, own = [(a - b) ** 2 for a, b in zip(q, f)], [(a - b) ** 2 if labels else (a - mean) ** 2 for a, b in zip(f, y)]
+loss = lambda rows: (1 + sum(moved[r] for r in rows) / sum(own[r] for r in rows)) ** 0.5 - 1 if labels else (sum(moved[r] for r in rows) / sum(own[r] for r in rows)) ** 0.5
+draw = random.Random(1)
+again = [loss(draw.choices(range(len(f)), k=len(f))) for _ in range(300)]
+error = (sum(a * a for a in again) / len(again) - (sum(again) / len(again)) ** 2) ** 0.5
+print(p, loss(range(len(f))), error)
+assert abs(loss(range(len(f))) / p["loss"] - 1) < 0.01
+assert 0.7 < p["standard_error"] / error < 1.4
+assert p["loss"] + p["standard_error"] <= float(sys.argv[2].rstrip("%")) / 100
 EOF
 }
-check search.regression regression
+check search.regression regression growth 5% --labels=models/data/mlp50_y.npy
+check search.regression_unlabelled regression deviation 1%
 kept() {
   cp -r "$WORK/one" "$WORK/before"
   refused 4 "no point within --target-loss=0.001%: with the finest formats the RMS deviation over" models/mlp50.onnx --q=4,auto --data=models/data/mlp50_x.npy --target-loss=0.001% && diff -r "$WORK/before" "$WORK/one"

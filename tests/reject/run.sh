@@ -214,6 +214,7 @@ numeric overflow_weights "'w'.*do not fit.*I=10" $DIR/large_weights.onnx --q=16,
 printf '{"layers": {"x": {"q": "16,4"}}}' >"$WORK/input.json" # inputs within +-8: then the rest is proved to fit
 check reject.numeric.proved "$NNGEN" models/ch1.onnx --q=32,12 --config="$WORK/input.json" --data=models/data/ch1_x.npy --overflow=error -q -o "$WORK/proved"
 warns() { local regex=$1; shift; "$NNGEN" "$@" -o "$WORK/warns" 2>&1 | grep -Eq "warning: .*$regex"; }
+warns_not() { local said; said=$("$NNGEN" "${@:2}" -o "$WORK/warns" 2>&1) && ! grep -Eq "warning: .*$1" <<<"$said"; }
 check reject.numeric.weights_warn warns "2 of 6 constants of 'w' do not fit <16,6>.*I=10" $DIR/large_weights.onnx --q=16,6
 check reject.numeric.saturation_warns warns 'results saturated.*I=' models/ch1.onnx --q=8,3 --data=models/data/ch1_x.npy
 
@@ -287,6 +288,8 @@ config bad_table 1 'table_bits' '{"layers": {"*": {"table_bits": 40}}}'
 config bad_layer 1 'must be an object' '{"layers": {"*": 8}}'
 config twice 1 'line' '{"layers": {"a": {}, "a": {}}}'
 check reject.config.unused_warns warns 'matches no layer' models/ch1.onnx --config=<(printf '{"layers": {"nobody": {"q": "8,3"}}}')
+check reject.config.result_warns warns 'the format of the result has no effect for "/0/Gemm"' models/jet_like.onnx --config=<(printf '{"layers": {"/0/Gemm": {"result": "8,3"}}}')
+check reject.config.result_of_group warns_not 'has no effect' models/jet_like.onnx --config=<(printf '{"layers": {"/[01]/*": {"result": "8,3"}}}')
 
 # ---- hardware IR as input ----
 printf 'hir 1 t\nv0 = frob\n' >"$WORK/bad.hir"
