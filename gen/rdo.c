@@ -8,10 +8,12 @@
  * coordinate descent. Rounding, pruning and the choice of signed digits are one step, since zero is a value and digits have a price.
  */
 #include "rdo.h"
+#include "parallel.h"
 #include <math.h>
 #include <stdlib.h>
 
 enum { MAX_DIGITS = 6, SWEEPS = 4 };
+enum { BLOCK = 32 }; /* samples that are added to a row before the next row, which stays in the cache meanwhile */
 
 int rdo_digits(int64_t w) {
   int n = 0;
@@ -102,25 +104,39 @@ typedef struct {
   double ridge; /* in h: constant inputs make it singular */
 } Moments;
 
+typedef struct {
+  const double *low;
+  int n;
+  double *u;
+} Inverse;
+
+static void inverse_part(void *ctx, int part) {
+  const Inverse *v = ctx;
+  const int n = v->n;
+  double *column = mem_scratch((size_t)n, 8);
+  for (int j = part; j < n; j += PARTS) {
+    for (int i = 0; i < n; i++)
+      column[i] = i == j;
+    solve(v->low, n, column);
+    for (int i = 0; i < n; i++)
+      v->u[i * n + j] = column[i];
+  }
+  free(column);
+}
+
 /* u: upper (the rest: its mirror image), inverse of h is u' u, rows and columns in that order. */
 static void factor_inverse(const double *h, int n, const int *order, double *u) {
-  double *low = mem_scratch((size_t)n * (size_t)n, 8), *column = mem_scratch((size_t)n, 8);
+  double *low = mem_scratch((size_t)n * (size_t)n, 8);
   for (int i = 0; i < n; i++)
     for (int j = 0; j < n; j++)
       low[i * n + j] = h[order[i] * n + order[j]];
   cholesky(low, n);
-  for (int j = 0; j < n; j++) {
-    for (int i = 0; i < n; i++)
-      column[i] = i == j;
-    solve(low, n, column);
-    for (int i = 0; i < n; i++)
-      u[i * n + j] = column[i];
-  }
+  in_parts(inverse_part, &(Inverse){low, n, u});
   cholesky(u, n);
   for (int i = 0; i < n; i++)
     for (int j = 0; j < i; j++)
       u[j * n + i] = u[i * n + j];
-  free(low), free(column);
+  free(low);
 }
 
 static const double *sort_key;
@@ -131,6 +147,25 @@ static int by_moment(const void *a, const void *b) {
 
 static double part(const RdoLayer *l, size_t sample) {
   return (l->weight ? l->weight[sample] : 1) / (double)l->n;
+}
+
+typedef struct {
+  const RdoLayer *l;
+  Moments *m;
+} Products;
+
+/* Lower half, every other row. */
+static void products_part(void *ctx, int part_of) {
+  const RdoLayer *l = ((const Products *)ctx)->l;
+  Moments *m = ((const Products *)ctx)->m;
+  const int n = l->rows;
+  for (size_t block = 0; block < l->n; block += BLOCK)
+    for (int i = part_of; i < n; i += PARTS)
+      for (size_t s = block; s < l->n && s < block + BLOCK; s++) {
+        const double *x = l->x + s * (size_t)n, xi = part(l, s) * (x[i] - m->mean_x[i]);
+        for (int j = 0; xi != 0 && j <= i; j++)
+          m->h[i * n + j] += xi * (x[j] - m->mean_x[j]);
+      }
 }
 
 static Moments moments(const RdoLayer *l) {
@@ -145,14 +180,7 @@ static Moments moments(const RdoLayer *l) {
   for (size_t s = 0; s < l->n; s++)
     for (int i = 0; i < n; i++)
       m.mean_x[i] += part(l, s) * l->x[s * (size_t)n + (size_t)i];
-  for (size_t s = 0; s < l->n; s++)
-    for (int i = 0; i < n; i++) {
-      double xi = part(l, s) * (l->x[s * (size_t)n + (size_t)i] - m.mean_x[i]);
-      if (xi == 0)
-        continue;
-      for (int j = 0; j <= i; j++)
-        m.h[i * n + j] += xi * (l->x[s * (size_t)n + (size_t)j] - m.mean_x[j]);
-    }
+  in_parts(products_part, &(Products){l, &m});
   for (int i = 0; i < n; i++)
     mean += m.h[i * n + i] / n;
   m.ridge = 1e-3 * mean + 1e-12;
@@ -170,30 +198,57 @@ static Moments moments(const RdoLayer *l) {
   return m;
 }
 
+typedef struct {
+  const RdoLayer *l;
+  const Moments *m;
+  const double *mean_z;
+  double *factor, *b, *target;
+} Refit;
+
+/* Every other row of the mean of (x - mean x)(z - mean z)'. */
+static void slopes_part(void *ctx, int part_of) {
+  const Refit *r = ctx;
+  const RdoLayer *l = r->l;
+  const int n = l->rows, cols = l->cols;
+  for (size_t block = 0; block < l->n; block += BLOCK)
+    for (int i = part_of; i < n; i += PARTS)
+      for (size_t s = block; s < l->n && s < block + BLOCK; s++) {
+        const double xi = part(l, s) * (l->x[s * (size_t)n + (size_t)i] - r->m->mean_x[i]), *restrict z = l->z + s * (size_t)cols,
+                     *restrict mean = r->mean_z;
+        double *restrict b = r->b + (size_t)i * (size_t)cols;
+        for (int j = 0; xi != 0 && j < cols; j++)
+          b[j] += xi * (z[j] - mean[j]);
+      }
+}
+
+/* Every other column of w*. */
+static void refit_part(void *ctx, int part_of) {
+  const Refit *r = ctx;
+  const RdoLayer *l = r->l;
+  const int n = l->rows, cols = l->cols;
+  double *column = mem_scratch((size_t)n, 8);
+  for (int j = part_of; j < cols; j += PARTS) {
+    for (int i = 0; i < n; i++) {
+      column[i] = r->b[i * cols + j] + r->m->ridge * l->w[i * cols + j]; /* the ridge holds the change small, not the weight */
+      for (int k = 0; k < n; k++)
+        column[i] -= r->m->h[i * n + k] * l->w[k * cols + j];
+    }
+    solve(r->factor, n, column);
+    for (int i = 0; i < n; i++)
+      r->target[i * cols + j] = l->w[i * cols + j] + column[i];
+  }
+  free(column);
+}
+
 /* w* = w + h^-1 * mean of (x - mean x)(z - x w)' */
 static void refit(const RdoLayer *l, const Moments *m, const double *mean_z, double *target) {
-  int n = l->rows, cols = l->cols;
-  double *factor = mem_scratch((size_t)n * (size_t)n, 8), *b = mem_scratch((size_t)n * (size_t)cols, 8),
-         *column = mem_scratch((size_t)n, 8);
-  memcpy(factor, m->h, (size_t)n * (size_t)n * 8);
-  cholesky(factor, n);
-  for (size_t s = 0; s < l->n; s++)
-    for (int i = 0; i < n; i++) {
-      double xi = part(l, s) * (l->x[s * (size_t)n + (size_t)i] - m->mean_x[i]);
-      for (int j = 0; xi != 0 && j < cols; j++)
-        b[i * cols + j] += xi * (l->z[s * (size_t)cols + (size_t)j] - mean_z[j]);
-    }
-  for (int j = 0; j < cols; j++) {
-    for (int i = 0; i < n; i++) {
-      column[i] = b[i * cols + j] + m->ridge * l->w[i * cols + j]; /* the ridge holds the change small, not the weight */
-      for (int k = 0; k < n; k++)
-        column[i] -= m->h[i * n + k] * l->w[k * cols + j];
-    }
-    solve(factor, n, column);
-    for (int i = 0; i < n; i++)
-      target[i * cols + j] = l->w[i * cols + j] + column[i];
-  }
-  free(factor), free(b), free(column);
+  const size_t n = (size_t)l->rows;
+  Refit r = {l, m, mean_z, mem_scratch(n * n, 8), mem_scratch(n * (size_t)l->cols, 8), target};
+  memcpy(r.factor, m->h, n * n * 8);
+  cholesky(r.factor, l->rows);
+  in_parts(slopes_part, &r);
+  in_parts(refit_part, &r);
+  free(r.factor), free(r.b);
 }
 
 /* One neuron, in steps of the format. */
@@ -252,18 +307,34 @@ void rdo_fit_free(RdoFit *f) {
   free(f->m.h), free(f->m.u), free(f->m.order), free(f->m.mean_x), free(f->target), free(f->mean_z), free(f);
 }
 
-double rdo_round(const RdoLayer *l, const RdoFit *f, double *q, double *bias) {
-  double *one = mem_scratch((size_t)l->rows, 8), cost = 0, step = ldexp(1, l->fmt.I - l->fmt.W);
-  for (int j = 0; j < l->cols; j++) {
-    neuron(l, &f->m, j, f->target, step, one);
-    bias[j] = f->mean_z[j];
+typedef struct {
+  const RdoLayer *l;
+  const RdoFit *f;
+  double *q, *bias;
+} Rounding;
+
+static void round_part(void *ctx, int part_of) {
+  const Rounding *r = ctx;
+  const RdoLayer *l = r->l;
+  const double step = ldexp(1, l->fmt.I - l->fmt.W);
+  double *one = mem_scratch((size_t)l->rows, 8);
+  for (int j = part_of; j < l->cols; j += PARTS) {
+    neuron(l, &r->f->m, j, r->f->target, step, one);
+    r->bias[j] = r->f->mean_z[j];
     for (int i = 0; i < l->rows; i++) {
-      q[i * l->cols + j] = one[i] * step;
-      bias[j] -= f->m.mean_x[i] * one[i] * step;
-      cost += rdo_digits((int64_t)one[i]) * (l->bits[i] + 2);
+      r->q[i * l->cols + j] = one[i] * step;
+      r->bias[j] -= r->f->m.mean_x[i] * one[i] * step;
     }
   }
   free(one);
+}
+
+double rdo_round(const RdoLayer *l, const RdoFit *f, double *q, double *bias) {
+  double cost = 0;
+  in_parts(round_part, &(Rounding){l, f, q, bias});
+  for (int i = 0; i < l->rows; i++)
+    for (int j = 0; j < l->cols; j++)
+      cost += rdo_digits((int64_t)ldexp(q[i * l->cols + j], l->fmt.W - l->fmt.I)) * (l->bits[i] + 2);
   return cost;
 }
 

@@ -4,6 +4,7 @@
  * each neuron or channel at the price of an adder bit.
  */
 #include "search_in.h"
+#include "parallel.h"
 #include "rdo.h"
 #include "window.h"
 #include <math.h>
@@ -133,10 +134,15 @@ int find_searchable(Search *s) {
   return widest;
 }
 
+/* Element k of those of a group, of which there are count(t) / by.n. */
+static size_t element_of(Groups by, int group, size_t k) {
+  const size_t inner = (size_t)by.inner;
+  return (k / inner * (size_t)by.n + (size_t)group) * inner + k % inner;
+}
+
 static void set_group(Tensor *t, Groups by, int group, Format f) {
-  for (size_t e = 0; e < count(t); e++)
-    if ((int)((e / (size_t)by.inner) % (size_t)by.n) == group)
-      t->each[e] = f;
+  for (size_t k = 0; k < count(t) / (size_t)by.n; k++)
+    t->each[element_of(by, group, k)] = f;
 }
 
 /* Values of a group, spread over the rows to fit; *lo and *hi: of all of them, and 0. */
@@ -144,8 +150,7 @@ static size_t sample(const Search *s, const Tensor *t, Groups by, int group, dou
   size_t m = count(t), of = m / (size_t)by.n, total = s->n_fit * of, n = 0;
   size_t stride = stride_through(of, total / LOOKED_AT + 1);
   for (size_t i = 0; i < total; i++) {
-    size_t k = i % of, e = k / (size_t)by.inner * (size_t)by.n * (size_t)by.inner + (size_t)group * (size_t)by.inner + k % (size_t)by.inner;
-    double v = s->q[t->id][i / of * m + e];
+    double v = s->q[t->id][i / of * m + element_of(by, group, i % of)];
     *lo = fmin(*lo, v), *hi = fmax(*hi, v);
     if (i % stride == 0)
       x[n++] = v;
@@ -160,9 +165,8 @@ static int places_used(const Search *s, const Tensor *t, Groups by, int group) {
   int least = f.W - f.I;
   int64_t all = 0;
   for (size_t r = 0; r < s->n_own; r++)
-    for (size_t e = 0; e < m; e++)
-      if ((int)((e / (size_t)by.inner) % (size_t)by.n) == group)
-        all |= (int64_t)ldexp(to_format(s->f[t->id][r * m + e], f), f.W - f.I);
+    for (size_t k = 0; k < m / (size_t)by.n; k++)
+      all |= (int64_t)ldexp(to_format(s->f[t->id][r * m + element_of(by, group, k)], f), f.W - f.I);
   for (int drop = 0; all && drop < f.W - 1 && !(all >> drop & 1); drop++)
     least--;
   return all ? least : f.W - f.I;
@@ -182,9 +186,12 @@ void widest_formats(Search *s) {
 /* Variance of the error: its mean goes into the next bias. */
 static double variance(const double *x, size_t n, Format f, bool cut) {
   double sum = 0, sq = 0, up = ldexp(1, f.W - f.I), down = ldexp(1, f.I - f.W), lo = f.W ? (double)format_min(f) : 0,
-         hi = f.W ? (double)format_max(f) : 0;
+         hi = f.W ? (double)format_max(f) : 0, half = cut ? 0 : 0.5;
   for (size_t i = 0; i < n; i++) {
-    double d = fmin(fmax(floor(x[i] * up + (cut ? 0 : 0.5)), lo), hi) * down - x[i];
+    double code = x[i] * up + half;
+    code = code < lo ? lo : code;
+    code = code > hi ? hi : code;
+    const double d = floor_of(code) * down - x[i];
     sum += d, sq += d * d;
   }
   return sq / (double)n - sum / (double)n * (sum / (double)n);
@@ -227,15 +234,20 @@ static void choose_format(Search *s, Tensor *t, double price) {
   free(x), free(n);
 }
 
-void choose_formats(Search *s, Tensor *t, double price) {
-  if (s->layer) {
-    choose_format(s, t, price);
-    return;
-  }
-  Groups by = groups_of(s->g, t);
+typedef struct {
+  Search *s;
+  Tensor *t;
+  double price;
+} Choice;
+
+static void choose_part(void *ctx, int part) {
+  const Choice *of = ctx;
+  Search *s = of->s;
+  Tensor *t = of->t;
+  const Groups by = groups_of(s->g, t);
+  const bool input = !t->producer;
   double *x = mem_scratch(LOOKED_AT + 1, 8);
-  bool input = !t->producer;
-  for (int j = 0; j < by.n; j++) {
+  for (int j = part; j < by.n; j += PARTS) {
     double lo = 0, hi = 0;
     size_t n = sample(s, t, by, j, x, &lo, &hi);
     double reads = s->reads[t->id][j], gain = s->gain[t->id][j], best = INFINITY;
@@ -248,7 +260,7 @@ void choose_formats(Search *s, Tensor *t, double price) {
       for (int frac = finest; frac + I >= 2; frac--) {
         Format f = {I + frac, I, t->fmt.is_signed};
         int bits = f.W - (lo >= 0 && f.is_signed);
-        double c = gain * (input ? ALIKE : 1) * variance(x, n, f, input) + price * reads * bits;
+        double c = gain * (input ? ALIKE : 1) * variance(x, n, f, input) + of->price * reads * bits;
         if (c < best)
           best = c, found = f;
       }
@@ -257,6 +269,13 @@ void choose_formats(Search *s, Tensor *t, double price) {
       drop_column(s, t, j);
   }
   free(x);
+}
+
+void choose_formats(Search *s, Tensor *t, double price) {
+  if (s->layer)
+    choose_format(s, t, price);
+  else
+    in_parts(choose_part, &(Choice){s, t, price});
 }
 
 void report_widest(Search *s) {

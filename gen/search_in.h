@@ -54,6 +54,12 @@ static inline size_t count(const Tensor *t) {
   return (size_t)tensor_count(t);
 }
 
+/* floor(x) of |x| < 2^51: by adding 1.5 x 2^52, which compilers do for many at a time. */
+static inline double floor_of(double x) {
+  const double whole = x + 0x1.8p52 - 0x1.8p52;
+  return whole - (whole > x ? 1.0 : 0.0);
+}
+
 /* Rows of time steps in a Samples: those to fit or those that measure. Row i is at + i * stride, number first + i * step. */
 typedef struct {
   const float *at;

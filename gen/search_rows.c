@@ -5,10 +5,12 @@
 #include "search_in.h"
 #include "gradient.h"
 #include "npy.h"
+#include "parallel.h"
 #include "window.h"
 #include <math.h>
 #include <stdlib.h>
 
+enum { MANY_ROWS = 512 }; /* worth a second thread */
 enum { PAIRS = 64, PROBES = 48, SIGNS = 4, MIX_UPS = 3, MAX_MIX_UPS = 20 };
 static const double NOISE = 0.1, DOUBT = 0.25;
 
@@ -24,27 +26,54 @@ static const double *constant(const Tensor *t, bool quantized) {
   return quantized && t->rounded ? t->rounded : t->value;
 }
 
-void run_node(const Node *node, double **value, size_t n, bool quantized) {
+typedef struct {
+  const Node *node;
+  const Tensor *t;
+  double **value;
+  size_t n;
+  bool quantized, whole; /* whole: one part takes all */
+} Rows;
+
+static void run_part(void *ctx, int part) {
+  const Rows *all = ctx;
+  const Node *node = all->node;
+  const size_t from = all->whole ? 0 : part_start(all->n, part), to = all->whole ? all->n : part_start(all->n, part + 1);
   const double **in = mem_scratch((size_t)node->n_in, sizeof *in);
   double **out = mem_scratch((size_t)node->n_out, sizeof *out);
   const OpInfo *op = &op_info[node->op];
-  if (quantized && weighty(node) && !windowed(node) && node->in[1]->rounded) { /* many weights are 0 */
+  if (all->quantized && weighty(node) && !windowed(node) && node->in[1]->rounded) { /* many weights are 0 */
     Gradient *g = gradient_new(node);
     for (int i = 0; i < node->n_in; i++)
-      in[i] = !node->in[i] ? NULL : node->in[i]->value ? constant(node->in[i], true) : value[node->in[i]->id];
-    out[0] = value[node->out[0]->id];
-    gradient_run(g, n, in, out);
+      in[i] = !node->in[i]         ? NULL
+              : node->in[i]->value ? constant(node->in[i], true)
+                                   : all->value[node->in[i]->id] + from * count(node->in[i]);
+    out[0] = all->value[node->out[0]->id] + from * count(node->out[0]);
+    gradient_run(g, to - from, in, out);
     gradient_free(g), free(in), free(out);
     return;
   }
-  for (size_t r = 0; op->eval && r < n; r++) {
+  for (size_t r = from; op->eval && r < to; r++) {
     for (int i = 0; i < node->n_in; i++)
-      in[i] = !node->in[i] ? NULL : node->in[i]->value ? constant(node->in[i], quantized) : value[node->in[i]->id] + r * count(node->in[i]);
+      in[i] = !node->in[i]         ? NULL
+              : node->in[i]->value ? constant(node->in[i], all->quantized)
+                                   : all->value[node->in[i]->id] + r * count(node->in[i]);
     for (int i = 0; i < node->n_out; i++)
-      out[i] = node->out[i] ? value[node->out[i]->id] + r * count(node->out[i]) : NULL;
+      out[i] = node->out[i] ? all->value[node->out[i]->id] + r * count(node->out[i]) : NULL;
     op->eval(node, in, out);
   }
   free(in), free(out);
+}
+
+static void by_rows(void (*f)(void *ctx, int part), Rows *all) {
+  all->whole = all->n < MANY_ROWS;
+  if (all->whole)
+    f(all, 0);
+  else
+    in_parts(f, all);
+}
+
+void run_node(const Node *node, double **value, size_t n, bool quantized) {
+  by_rows(run_part, &(Rows){.node = node, .value = value, .n = n, .quantized = quantized});
 }
 
 /* By element: codes to a unit, their unit, the least and the largest. */
@@ -52,37 +81,49 @@ typedef struct {
   double *up, *down, *lo, *hi;
 } Steps;
 
-/* One row, written so that compilers take many elements at a time: floor by adding 1.5 x 2^52, for codes are below 2^51. */
+/* One row; compilers take many elements at a time. */
 static void round_row(const Steps *s, double half, double *restrict v, size_t m) {
   const double *restrict up = s->up, *restrict down = s->down, *restrict lo = s->lo, *restrict hi = s->hi;
   for (size_t e = 0; e < m; e++) {
     double x = v[e] * up[e] + half;
     x = x < lo[e] ? lo[e] : x;
     x = x > hi[e] ? hi[e] : x;
-    const double whole = x + 0x1.8p52 - 0x1.8p52;
-    v[e] = (whole - (whole > x ? 1.0 : 0.0)) * down[e];
+    v[e] = floor_of(x) * down[e];
   }
 }
 
-void round_rows(const Tensor *t, double *value, size_t n) {
-  const size_t m = count(t);
-  if (t->exact || !t->fmt.W)
-    return;
-  double *of = mem_scratch(4 * m, 8);
+/* ldexp(1, n), as fast as it is needed here; -1022 <= n <= 1023. */
+static double power(int n) {
+  const uint64_t bits = (uint64_t)(1023 + n) << 52; /* IEEE 754, binary64 */
+  double x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+static void round_part(void *ctx, int part) {
+  const Rows *all = ctx;
+  const Tensor *t = all->t;
+  const size_t m = count(t), from = all->whole ? 0 : part_start(all->n, part), to = all->whole ? all->n : part_start(all->n, part + 1);
+  double *of = mem_scratch(4 * m, 8), *value = all->value[0];
   const Steps s = {of, of + m, of + 2 * m, of + 3 * m};
   for (size_t e = 0; e < m; e++) {
     const Format f = t->each ? t->each[e] : t->fmt;
-    s.up[e] = ldexp(1, f.W - f.I), s.down[e] = ldexp(1, f.I - f.W);
+    s.up[e] = power(f.W - f.I), s.down[e] = power(f.I - f.W);
     s.lo[e] = f.W ? (double)format_min(f) : 0, s.hi[e] = f.W ? (double)format_max(f) : 0;
   }
   const bool cut = !t->producer && t->each; /* inputs come rounded: lowest bits are cut off */
   const double port = ldexp(1, t->fmt.W - t->fmt.I);
-  for (size_t r = 0; r < n; r++) {
+  for (size_t r = from; r < to; r++) {
     for (size_t e = r * m; cut && e < (r + 1) * m; e++)
       value[e] = floor(to_format(value[e], t->fmt) * port) / port;
     round_row(&s, cut ? 0 : 0.5, value + r * m, m);
   }
   free(of);
+}
+
+void round_rows(const Tensor *t, double *value, size_t n) {
+  if (!t->exact && t->fmt.W)
+    by_rows(round_part, &(Rows){.t = t, .value = &value, .n = n});
 }
 
 void run_rounded(const Node *node, double **value, size_t n) {

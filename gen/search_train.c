@@ -11,13 +11,13 @@
  */
 #include "search_in.h"
 #include "gradient.h"
+#include "parallel.h"
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 enum { VALUE_WORK = 30, SLOW_WORK = 30 };                                    /* operations for each value of a row */
 enum { STAGES = 6, STEPS = 400, LEAST_STEPS = 40, BATCH = 256, CHUNK = 64 }; /* steps of a stage */
-enum { HANDS = 2, SHARE_OF_BATCH = BATCH / HANDS }; /* threads: always so many, so that sums are the same on any machine */
+enum { SHARE_OF_BATCH = BATCH / PARTS };
 /* SHARE: of the weights, fixed after each stage; one more is for the biases. RATE: of the root mean square of the float weights of a layer,
  * for deviations of COARSE and more; less in proportion below, for Adam's steps are as long however small the slope. TRAIN_WORK: operations
  * for all steps of a point. TEMPERATURE: of both networks' probabilities, so that samples far from a border count, too (Hinton et al.,
@@ -283,44 +283,42 @@ static void backward(const Hand *h, const size_t *row) {
   }
 }
 
-static void *work(void *arg) {
-  const Hand *h = arg;
+/* Slopes of a part of a batch, into the sums of a hand. */
+static void batch(void *ctx, int part) {
+  const Hand *h = (const Hand *)ctx + part;
   for (int at = 0; at < SHARE_OF_BATCH; at += CHUNK)
     forward(h, h->row + at), backward(h, h->row + at);
-  return NULL;
-}
-
-/* Slopes of a batch, into the sums of the hands. */
-static void batch(Hand *hand) {
-  pthread_t thread[HANDS];
-  bool runs_alone[HANDS] = {false};
-  for (int i = 1; i < HANDS; i++)
-    runs_alone[i] = !pthread_create(&thread[i], NULL, work, &hand[i]);
-  work(&hand[0]);
-  for (int i = 1; i < HANDS; i++)
-    if (runs_alone[i])
-      pthread_join(thread[i], NULL);
-    else
-      work(&hand[i]);
 }
 
 /* Step so many of a stage. */
-static void adam(const Lesson *l, const Hand *hand, int step, int steps) {
-  const double pi = 3.14159265358979323846, fall = 0.5 * (1 + cos(pi * step / steps));
-  const double mean_bias = 1 - pow(MEAN_DECAY, step + 1), square_bias = 1 - pow(SQUARE_DECAY, step + 1);
-  for (int i = 0; i < l->n_taught; i++) {
-    const Taught *a = &l->taught[i];
-    for (size_t e = 0; e < count(a->t); e++) {
+typedef struct {
+  const Lesson *l;
+  const Hand *hand;
+  double fall, mean_bias, square_bias;
+  bool first;
+} Step;
+
+static void adam_part(void *ctx, int part) {
+  const Step *s = ctx;
+  for (int i = 0; i < s->l->n_taught; i++) {
+    const Taught *a = &s->l->taught[i];
+    for (size_t e = part_start(count(a->t), part); e < part_start(count(a->t), part + 1); e++) {
       double d = 0;
-      for (int h = 0; h < HANDS; h++)
-        d += hand[h].sum[i][e] / BATCH, hand[h].sum[i][e] = 0;
-      if (step == 0)
+      for (int h = 0; h < PARTS; h++)
+        d += s->hand[h].sum[i][e] / BATCH, s->hand[h].sum[i][e] = 0;
+      if (s->first)
         a->mean[e] = a->square[e] = 0;
       a->mean[e] = MEAN_DECAY * a->mean[e] + (1 - MEAN_DECAY) * d;
       a->square[e] = SQUARE_DECAY * a->square[e] + (1 - SQUARE_DECAY) * d * d;
-      a->at[e] -= a->rate * fall * a->mean[e] / mean_bias / (sqrt(a->square[e] / square_bias) + 1e-8);
+      a->at[e] -= a->rate * s->fall * a->mean[e] / s->mean_bias / (sqrt(a->square[e] / s->square_bias) + 1e-8);
     }
   }
+}
+
+static void adam(const Lesson *l, const Hand *hand, int step, int steps) {
+  const double pi = 3.14159265358979323846;
+  Step s = {l, hand, 0.5 * (1 + cos(pi * step / steps)), 1 - pow(MEAN_DECAY, step + 1), 1 - pow(SQUARE_DECAY, step + 1), step == 0};
+  in_parts(adam_part, &s);
 }
 
 static int steps_of(const Search *s) {
@@ -345,9 +343,9 @@ static int steps_of(const Search *s) {
 }
 
 static Hand *hands(const Lesson *l) {
-  Hand *hand = mem_scratch(HANDS, sizeof *hand);
+  Hand *hand = mem_scratch(PARTS, sizeof *hand);
   const Graph *g = l->s->g;
-  for (size_t h = 0; h < HANDS; h++) {
+  for (size_t h = 0; h < PARTS; h++) {
     hand[h].l = l;
     hand[h].q = mem_scratch((size_t)g->n_tensors + 1, sizeof(double *));
     hand[h].slope = mem_scratch((size_t)g->n_tensors + 1, sizeof(double *));
@@ -365,7 +363,7 @@ static Hand *hands(const Lesson *l) {
 }
 
 static void end(Lesson *l, Hand *hand) {
-  for (size_t h = 0; hand && h < HANDS; h++) {
+  for (size_t h = 0; hand && h < PARTS; h++) {
     for (int t = 0; t < l->s->g->n_tensors; t++)
       free(hand[h].slope[t]);
     for (int i = 0; i < l->n_taught; i++)
@@ -393,7 +391,7 @@ bool search_train(Search *s, double deviation) {
     l.taught_of[t] = -1;
   const int steps = steps_of(s);
   find_taught(&l, fmin(1, deviation / COARSE));
-  if (steps < LEAST_STEPS || s->n < HANDS * CHUNK || !find_way(&l)) {
+  if (steps < LEAST_STEPS || s->n < PARTS * CHUNK || !find_way(&l)) {
     end(&l, NULL);
     return false;
   }
@@ -404,7 +402,7 @@ bool search_train(Search *s, double deviation) {
       set(&l);
       for (int i = 0; i < BATCH; i++)
         hand[i / SHARE_OF_BATCH].row[i % SHARE_OF_BATCH] = (size_t)(uniform_next(&state) * (double)s->n_fit);
-      batch(hand);
+      in_parts(batch, hand);
       adam(&l, hand, step, steps);
     }
     fix(&l, stage < STAGES ? SHARE[stage] : 1);

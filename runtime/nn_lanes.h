@@ -30,8 +30,8 @@
 #define NN_INLINE static inline __attribute__((always_inline, unused))
 #define NN_LOOP static __attribute__((unused))
 /* Of a function that goes over rows of several widths: gcc 12 may write the address of one as 0 + index, take that for a null pointer, what
- * follows for never reached, the function for one without effect, and leave out its calls (from -O1 on; local-pure-const after ivopts). What
- * is opaque it does not look into. */
+ * follows for never reached, the function for one without effect, and leave out its calls (from -O1 on; local-pure-const after ivopts).
+ * What is opaque it does not look into. */
 #if __GNUC__ >= 8 && !defined __clang__
 #define NN_STEP static __attribute__((noipa))
 #else
