@@ -76,7 +76,7 @@ void c_unit_alone(Buf *b, const CStream *c, const CUnit *u) {
   const char *top = c->top;
   int out = c_bits(kind_of(c, q->out)), positions = q->out->rows * q->out->cols;
   bool product = q->meaning == MEANS_PRODUCT, flat = product && u->k->n_in == 1 && u->k->n_out == 1;
-  buf_printf(b, "\n#if %s_ALONE\nstatic void %s_alone(%s_mem *m) {\n  %s_m%d *y = %s;\n", top, u->name, top, top, out,
+  buf_printf(b, "\n#if %s_ALONE\n%s_STEP void %s_alone(%s_mem *m) {\n  %s_m%d *y = %s;\n", top, top, u->name, top, top, out,
              c_edge_text(c, q->out, true));
   if (q->meaning == MEANS_MOVE) {
     buf_printf(b, "  %s_move_alone%d(y, %s, %s_from, %d);\n}\n#endif\n", top, out, c_edge_text(c, q->in[0]->edge, true), u->name,

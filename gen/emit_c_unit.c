@@ -93,8 +93,8 @@ static void move(Buf *b, const CStream *c, const CUnit *u) {
   buf_printf(b, "static const int32_t %s_from[%d] = {", u->name, n);
   for (int i = 0; i < n; i++)
     buf_printf(b, "%s%d,", i % 24 ? "" : "\n  ", q->from[i]);
-  buf_printf(b, "};\n\nstatic void %s(%s_mem *m) {\n  %s_m%d *y = %s;\n  %s_move%d(y, %s, %s_from, %d);\n}\n", u->name, c->top, c->top,
-             bits, c_edge_text(c, q->out, false), c->top, bits, c_edge_text(c, q->in[0]->edge, false), u->name, n);
+  buf_printf(b, "};\n\n%s_STEP void %s(%s_mem *m) {\n  %s_m%d *y = %s;\n  %s_move%d(y, %s, %s_from, %d);\n}\n", c->top, u->name, c->top,
+             c->top, bits, c_edge_text(c, q->out, false), c->top, bits, c_edge_text(c, q->in[0]->edge, false), u->name, n);
 }
 
 /* Where each operand's row is, position after position. */
@@ -127,7 +127,7 @@ void c_unit(Buf *b, const CStream *c, const CUnit *u) {
     taps_table(b, c, c_taps_name(u, i), &t);
   }
   kernel(b, c, u);
-  buf_printf(b, "\nstatic void %s(%s_mem *m) {\n  %s_m%d *y = %s;\n  %s_k_mem k;\n  size_t at, n, p;\n", u->name, top, top, out_bits,
+  buf_printf(b, "\n%s_STEP void %s(%s_mem *m) {\n  %s_m%d *y = %s;\n  %s_k_mem k;\n  size_t at, n, p;\n", top, u->name, top, top, out_bits,
              c_edge_text(c, q->out, false), u->name);
   if (is_product(u)) {
     c_product_begin(b, c, u, false);
