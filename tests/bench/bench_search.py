@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """make bench-search: how small --target-loss=0.5% makes a network, beside uniform formats with all values rounded to the nearest.
 
-usage: bench_search.py [--synth SECONDS] [--rows GLOB]... [--out DIR]
+usage: bench_search.py [--synth SECONDS] [--rows GLOB]... [--out DIR] [--folds DIR] [--fresh N]
 
 Nets: jet_like and ngamma of models/, which get their own data and are measured on 20,000 fresh samples; digits and lenet in four trainings each (folds/,
 models/train/folds.py), measured on the quarter of the images that neither training nor search saw, figures summed over the four (the search fits to the
@@ -11,6 +11,7 @@ with --mode=stream --reuse=1, an adder graph a layer instead of one a position. 
 lost against float, in points, with its standard error (samples are paired), by the C model. Uniform: --q=W,auto, W falling from 8 while the loss stays
 within the target, which says what the smallest is. bits: adder bits; LUT by yosys (cells.sh; est: report.json's estimate where --synth, seconds of
 processor time a run, does not suffice, 0: never). da4ml: the same uniform networks in its adder graph (without a softmax at the end).
+--folds, --fresh: other trainings (folds.py OTHER DIR) and other fresh samples (N from 1 on), on which no setting was chosen.
 Whatever misses its bound comes first. Two builds of the search must be the same, byte for byte, and end within 60 s.
 """
 import argparse
@@ -29,12 +30,12 @@ TARGET, FRESH, SECONDS, WIDEST = 0.5, 20000, 60, 8
 BOUNDS = {"uniform 8": 0.20, "smallest uniform": 0.40}
 
 
-def fresh(name):
+def fresh(name, other):
     """Samples from the generator of the training script, from another seed."""
     sys.path.insert(0, str(ROOT / "models/train"))
     import common
 
-    rng = np.random.default_rng(common.SEED + 1)
+    rng = np.random.default_rng(common.SEED + other)
     if name == "ngamma":
         return common.scintillation(rng, FRESH)
     trained = common.jets(np.random.default_rng(common.SEED), 53000)[0][:50000]
@@ -42,13 +43,13 @@ def fresh(name):
     return common.standardise(trained, x)[1], y
 
 
-def tasks(out, name):
+def tasks(out, name, folds, other):
     """(model, options that give data, held-back x and y) of each training."""
     if name in ("jet_like", "ngamma"):
         data = ROOT / "models/data"
-        return [(ROOT / f"models/{name}.onnx", [f"--data={data / name}_x.npy", f"--labels={data / name}_y.npy"], *fresh(name))]
+        return [(ROOT / f"models/{name}.onnx", [f"--data={data / name}_x.npy", f"--labels={data / name}_y.npy"], *fresh(name, other))]
     name = name.split("_")[0]
-    z, found = np.load(HERE / "folds/digits.npz"), []
+    z, found = np.load(folds / "digits.npz"), []
     x, y = (z["pixels"] / 16).astype(np.float32).reshape((-1, 64) if name == "digits" else (-1, 1, 8, 8)), z["y"].astype(np.int64)
     quarter = np.array_split(np.arange(len(x)), 4)
     for i in range(4):
@@ -57,7 +58,7 @@ def tasks(out, name):
         given = {"data": x[measure], "labels": y[measure], "fit": x[seen]}
         for option, values in given.items():
             np.save(out / f"{name}{i}_{option}.npy", values)
-        found.append((HERE / f"folds/{name}{i}.onnx", [f"--{option}={out / name}{i}_{option}.npy" for option in given], x[quarter[i]], y[quarter[i]]))
+        found.append((folds / f"{name}{i}.onnx", [f"--{option}={out / name}{i}_{option}.npy" for option in given], x[quarter[i]], y[quarter[i]]))
     return found
 
 
@@ -68,8 +69,8 @@ MODE = {"lenet_stream": ["--mode=stream", "--reuse=1"]}
 class Row:
     """A network in all its trainings."""
 
-    def __init__(self, bench, name):
-        self.bench, self.name, self.tasks = bench, name, tasks(bench.out, name)
+    def __init__(self, bench, name, folds, other):
+        self.bench, self.name, self.tasks = bench, name, tasks(bench.out, name, folds, other)
         self.right = [self.float_right(*t) for t in self.tasks]
 
     def float_right(self, model, given, x, y):
@@ -167,6 +168,8 @@ def main():
     p.add_argument("--synth", type=int, default=3600)
     p.add_argument("--rows", action="append", help="names with wildcards")
     p.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
+    p.add_argument("--folds", type=Path, default=HERE / "folds")
+    p.add_argument("--fresh", type=int, default=1)
     a = p.parse_args()
     bench = Bench(a.out.resolve(), a.synth)
     bench.out.mkdir(parents=True, exist_ok=True)
@@ -175,7 +178,7 @@ def main():
     for name in ("ngamma", "jet_like", "digits", "lenet", "lenet_stream"):
         if not any(fnmatch.fnmatch(name, g) for g in a.rows or ["*"]):
             continue
-        row = Row(bench, name)
+        row = Row(bench, name, a.folds.resolve(), a.fresh)
         r = row.measure()
         right = np.concatenate(row.right)
         missed += misses(name, **r)
