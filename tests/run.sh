@@ -16,7 +16,7 @@ models-fast|100|tests/e2e/models.sh fast
 bench-fails|100|tests/e2e/bench_fails.sh fast
 bench2-fast|100|tests/e2e/test_bench_fails.sh fast
 hls-fast|60|tests/e2e/hls.sh fast
-fuzz-fast|170|tests/fuzz/run.sh 1 60 4 0 2
+fuzz-fast|100|tests/fuzz/run.sh 1 30 4 0 2
 kernels-fast|60|tests/fuzz/kernels.sh 1 20 4 0 2
 standards-fast|90|tests/e2e/standards.sh fast
 exported-fast|90|tests/e2e/exported.sh fast
@@ -25,7 +25,7 @@ stream-models|90|tests/e2e/stream_models.sh
 recurrent-fast|60|tests/e2e/recurrent.sh fast
 onnx-nodes|90|tests/e2e/onnx_nodes.sh
 quantised-fast|90|tests/e2e/quantised.sh fast
-search-fast|170|tests/e2e/search.sh fast
+search-fast|120|tests/e2e/search.sh fast
 search-recurrent-fast|100|tests/e2e/search_recurrent.sh fast
 graphs-fast|100|tests/e2e/graphs.sh fast
 tcl|60|tests/e2e/tcl.sh

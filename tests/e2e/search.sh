@@ -86,7 +86,7 @@ states = [(l["W"], l["I"]) for l in r["layers"] if l["op"] == "Tanh"]
 assert len(states) == 5 and len(set(states)) == 1 and states[0][0] < 8, states
 EOF
 }
-check search.steps steps
+[ "$1" = full ] && check search.steps steps
 
 refused() { # STATUS TEXT ARGUMENTS...
   local status=$1 text=$2 got said
@@ -179,7 +179,9 @@ if [ -e "$VENV_OK" ]; then check search.beside beside; else skip search.beside "
 pruned() { "$NNGEN" models/skl_mlp.onnx "--q=8,auto" --data=models/data/skl_mlp_x.npy --target-loss=5% --prune=30% --target=c -o "$WORK/pruned" 2>&1 | grep -q "target-loss counts from the network that --prune"; }
 [ "$1" = full ] && check search.pruned_first pruned
 
-again=(models/skl_mlp.onnx "--q=8,auto" --data=models/data/skl_mlp_x.npy -q --target-loss=5%)
+small=logreg
+[ "$1" = full ] && small=skl_mlp
+again=("models/$small.onnx" "--q=8,auto" "--data=models/data/${small}_x.npy" -q --target-loss=5%)
 again() {
   "$NNGEN" "${again[@]}" --target=c -o "$WORK/one" && "$NNGEN" "${again[@]}" --target=c -o "$WORK/two" && diff -r "$WORK/one/c" "$WORK/two/c"
 }
@@ -208,7 +210,7 @@ assert p["loss"] + p["standard_error"] <= float(sys.argv[2].rstrip("%")) / 100
 EOF
 }
 check search.regression regression growth 5% --labels=models/data/mlp50_y.npy
-check search.regression_unlabelled regression deviation 1%
+[ "$1" = full ] && check search.regression_unlabelled regression deviation 1%
 kept() {
   cp -r "$WORK/one" "$WORK/before"
   refused 4 "no point within --target-loss=0.001%: with the finest formats the RMS deviation over" models/mlp50.onnx --q=4,auto --data=models/data/mlp50_x.npy --target-loss=0.001% && diff -r "$WORK/before" "$WORK/one"
