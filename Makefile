@@ -4,7 +4,7 @@
 # make test          every test (make test-fast: under two minutes)
 # make fuzz          random networks: SEED=1 N=100 GHDL=10
 # make bench         nngen beside da4ml and alkaid: cells, registers, times (hours; SYNTH=0: minutes, without yosys; ROWS='jet_like@*')
-# make bench-search  --target-loss beside uniform formats, on held-back data (an hour; ROWS=digits)
+# make bench-search  --target-loss beside uniform formats, on held-back data (an hour; SYNTH=0 ROWS=digits: minutes)
 # make bench-stream  the last part of it alone: networks as streams (an hour; SYNTH=0 SIMULATE=0: a minute, without yosys and Verilator; ROWS='mlp3@*')
 # make bench-cells   counts the cells of every model with yosys, into tests/bench/cells.tsv (an hour)
 # make deps          install what is missing (Debian/Ubuntu)
@@ -112,7 +112,7 @@ bench: bench-venv $(BUILD)/bench_mcm
 	@$(BENCH_VENV)/bin/python tests/bench/bench_search.py --synth $(SYNTH) --rows '$(ROWS)'
 	@$(MAKE) -s bench-stream
 bench-search: bench-venv
-	@$(BENCH_VENV)/bin/python tests/bench/bench_search.py --rows '$(ROWS)'
+	@$(BENCH_VENV)/bin/python tests/bench/bench_search.py --synth $(SYNTH) --rows '$(ROWS)'
 bench-venv: $(BUILD)/nngen
 	@tests/deps.sh all
 	@cmp -s tests/bench/requirements.txt $(BENCH_VENV)/made-from.txt || \

@@ -145,7 +145,7 @@ static int by_moment(const void *a, const void *b) {
   return sort_key[i] != sort_key[j] ? (sort_key[i] < sort_key[j] ? 1 : -1) : i - j;
 }
 
-static double part(const RdoLayer *l, size_t sample) {
+static double share(const RdoLayer *l, size_t sample) {
   return (l->weight ? l->weight[sample] : 1) / (double)l->n;
 }
 
@@ -155,14 +155,14 @@ typedef struct {
 } Products;
 
 /* Lower half, every other row. */
-static void products_part(void *ctx, int part_of) {
+static void products_part(void *ctx, int part) {
   const RdoLayer *l = ((const Products *)ctx)->l;
   Moments *m = ((const Products *)ctx)->m;
   const int n = l->rows;
   for (size_t block = 0; block < l->n; block += BLOCK)
-    for (int i = part_of; i < n; i += PARTS)
+    for (int i = part; i < n; i += PARTS)
       for (size_t s = block; s < l->n && s < block + BLOCK; s++) {
-        const double *x = l->x + s * (size_t)n, xi = part(l, s) * (x[i] - m->mean_x[i]);
+        const double *x = l->x + s * (size_t)n, xi = share(l, s) * (x[i] - m->mean_x[i]);
         for (int j = 0; xi != 0 && j <= i; j++)
           m->h[i * n + j] += xi * (x[j] - m->mean_x[j]);
       }
@@ -179,7 +179,7 @@ static Moments moments(const RdoLayer *l) {
   double *diagonal = mem_scratch((size_t)n, 8), mean = 0;
   for (size_t s = 0; s < l->n; s++)
     for (int i = 0; i < n; i++)
-      m.mean_x[i] += part(l, s) * l->x[s * (size_t)n + (size_t)i];
+      m.mean_x[i] += share(l, s) * l->x[s * (size_t)n + (size_t)i];
   in_parts(products_part, &(Products){l, &m});
   for (int i = 0; i < n; i++)
     mean += m.h[i * n + i] / n;
@@ -206,14 +206,14 @@ typedef struct {
 } Refit;
 
 /* Every other row of the mean of (x - mean x)(z - mean z)'. */
-static void slopes_part(void *ctx, int part_of) {
+static void slopes_part(void *ctx, int part) {
   const Refit *r = ctx;
   const RdoLayer *l = r->l;
   const int n = l->rows, cols = l->cols;
   for (size_t block = 0; block < l->n; block += BLOCK)
-    for (int i = part_of; i < n; i += PARTS)
+    for (int i = part; i < n; i += PARTS)
       for (size_t s = block; s < l->n && s < block + BLOCK; s++) {
-        const double xi = part(l, s) * (l->x[s * (size_t)n + (size_t)i] - r->m->mean_x[i]), *restrict z = l->z + s * (size_t)cols,
+        const double xi = share(l, s) * (l->x[s * (size_t)n + (size_t)i] - r->m->mean_x[i]), *restrict z = l->z + s * (size_t)cols,
                      *restrict mean = r->mean_z;
         double *restrict b = r->b + (size_t)i * (size_t)cols;
         for (int j = 0; xi != 0 && j < cols; j++)
@@ -222,12 +222,12 @@ static void slopes_part(void *ctx, int part_of) {
 }
 
 /* Every other column of w*. */
-static void refit_part(void *ctx, int part_of) {
+static void refit_part(void *ctx, int part) {
   const Refit *r = ctx;
   const RdoLayer *l = r->l;
   const int n = l->rows, cols = l->cols;
   double *column = mem_scratch((size_t)n, 8);
-  for (int j = part_of; j < cols; j += PARTS) {
+  for (int j = part; j < cols; j += PARTS) {
     for (int i = 0; i < n; i++) {
       column[i] = r->b[i * cols + j] + r->m->ridge * l->w[i * cols + j]; /* the ridge holds the change small, not the weight */
       for (int k = 0; k < n; k++)
@@ -296,7 +296,7 @@ RdoFit *rdo_fit(const RdoLayer *l) {
   *f = (RdoFit){moments(l), mem_scratch((size_t)l->rows * (size_t)l->cols, 8), mem_scratch((size_t)l->cols, 8)};
   for (size_t s = 0; s < l->n; s++)
     for (int j = 0; j < l->cols; j++)
-      f->mean_z[j] += part(l, s) * l->z[s * (size_t)l->cols + (size_t)j];
+      f->mean_z[j] += share(l, s) * l->z[s * (size_t)l->cols + (size_t)j];
   refit(l, &f->m, f->mean_z, f->target);
   return f;
 }
@@ -313,12 +313,12 @@ typedef struct {
   double *q, *bias;
 } Rounding;
 
-static void round_part(void *ctx, int part_of) {
+static void round_part(void *ctx, int part) {
   const Rounding *r = ctx;
   const RdoLayer *l = r->l;
   const double step = ldexp(1, l->fmt.I - l->fmt.W);
   double *one = mem_scratch((size_t)l->rows, 8);
-  for (int j = part_of; j < l->cols; j += PARTS) {
+  for (int j = part; j < l->cols; j += PARTS) {
     neuron(l, &r->f->m, j, r->f->target, step, one);
     r->bias[j] = r->f->mean_z[j];
     for (int i = 0; i < l->rows; i++) {

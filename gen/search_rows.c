@@ -26,54 +26,60 @@ static const double *constant(const Tensor *t, bool quantized) {
   return quantized && t->rounded ? t->rounded : t->value;
 }
 
-typedef struct {
-  const Node *node;
-  const Tensor *t;
-  double **value;
+/* Work on rows [0, n) of values, which f does for [from, to). */
+typedef struct Rows {
+  void (*f)(const struct Rows *, size_t from, size_t to);
   size_t n;
-  bool quantized, whole; /* whole: one part takes all */
+  const Node *node; /* to be run over value[] by tensor id */
+  double **value;
+  bool quantized;
+  const Tensor *t; /* to be rounded */
+  double *of_t;
 } Rows;
 
-static void run_part(void *ctx, int part) {
+static void rows_part(void *ctx, int part) {
   const Rows *all = ctx;
+  all->f(all, part_start(all->n, part), part_start(all->n, part + 1));
+}
+
+static void by_rows(Rows all) {
+  if (all.n < MANY_ROWS)
+    all.f(&all, 0, all.n);
+  else
+    in_parts(rows_part, &all);
+}
+
+/* Operands and results of a node at a row. */
+static void operands_at(const Rows *all, size_t row, const double **in, double **out) {
   const Node *node = all->node;
-  const size_t from = all->whole ? 0 : part_start(all->n, part), to = all->whole ? all->n : part_start(all->n, part + 1);
+  for (int i = 0; i < node->n_in; i++) {
+    const Tensor *t = node->in[i];
+    in[i] = !t ? NULL : t->value ? constant(t, all->quantized) : all->value[t->id] + row * count(t);
+  }
+  for (int i = 0; i < node->n_out; i++)
+    out[i] = node->out[i] ? all->value[node->out[i]->id] + row * count(node->out[i]) : NULL;
+}
+
+static void run_range(const Rows *all, size_t from, size_t to) {
+  const Node *node = all->node;
   const double **in = mem_scratch((size_t)node->n_in, sizeof *in);
   double **out = mem_scratch((size_t)node->n_out, sizeof *out);
-  const OpInfo *op = &op_info[node->op];
   if (all->quantized && weighty(node) && !windowed(node) && node->in[1]->rounded) { /* many weights are 0 */
     Gradient *g = gradient_new(node);
-    for (int i = 0; i < node->n_in; i++)
-      in[i] = !node->in[i]         ? NULL
-              : node->in[i]->value ? constant(node->in[i], true)
-                                   : all->value[node->in[i]->id] + from * count(node->in[i]);
-    out[0] = all->value[node->out[0]->id] + from * count(node->out[0]);
+    operands_at(all, from, in, out);
     gradient_run(g, to - from, in, out);
-    gradient_free(g), free(in), free(out);
-    return;
-  }
-  for (size_t r = from; op->eval && r < to; r++) {
-    for (int i = 0; i < node->n_in; i++)
-      in[i] = !node->in[i]         ? NULL
-              : node->in[i]->value ? constant(node->in[i], all->quantized)
-                                   : all->value[node->in[i]->id] + r * count(node->in[i]);
-    for (int i = 0; i < node->n_out; i++)
-      out[i] = node->out[i] ? all->value[node->out[i]->id] + r * count(node->out[i]) : NULL;
-    op->eval(node, in, out);
+    gradient_free(g);
+  } else if (op_info[node->op].eval) {
+    for (size_t r = from; r < to; r++) {
+      operands_at(all, r, in, out);
+      op_info[node->op].eval(node, in, out);
+    }
   }
   free(in), free(out);
 }
 
-static void by_rows(void (*f)(void *ctx, int part), Rows *all) {
-  all->whole = all->n < MANY_ROWS;
-  if (all->whole)
-    f(all, 0);
-  else
-    in_parts(f, all);
-}
-
 void run_node(const Node *node, double **value, size_t n, bool quantized) {
-  by_rows(run_part, &(Rows){.node = node, .value = value, .n = n, .quantized = quantized});
+  by_rows((Rows){.f = run_range, .n = n, .node = node, .value = value, .quantized = quantized});
 }
 
 /* By element: codes to a unit, their unit, the least and the largest. */
@@ -92,23 +98,14 @@ static void round_row(const Steps *s, double half, double *restrict v, size_t m)
   }
 }
 
-/* ldexp(1, n), as fast as it is needed here; -1022 <= n <= 1023. */
-static double power(int n) {
-  const uint64_t bits = (uint64_t)(1023 + n) << 52; /* IEEE 754, binary64 */
-  double x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
-static void round_part(void *ctx, int part) {
-  const Rows *all = ctx;
+static void round_range(const Rows *all, size_t from, size_t to) {
   const Tensor *t = all->t;
-  const size_t m = count(t), from = all->whole ? 0 : part_start(all->n, part), to = all->whole ? all->n : part_start(all->n, part + 1);
-  double *of = mem_scratch(4 * m, 8), *value = all->value[0];
+  const size_t m = count(t);
+  double *of = mem_scratch(4 * m, 8), *value = all->of_t;
   const Steps s = {of, of + m, of + 2 * m, of + 3 * m};
   for (size_t e = 0; e < m; e++) {
     const Format f = t->each ? t->each[e] : t->fmt;
-    s.up[e] = power(f.W - f.I), s.down[e] = power(f.I - f.W);
+    s.up[e] = ldexp(1, f.W - f.I), s.down[e] = ldexp(1, f.I - f.W);
     s.lo[e] = f.W ? (double)format_min(f) : 0, s.hi[e] = f.W ? (double)format_max(f) : 0;
   }
   const bool cut = !t->producer && t->each; /* inputs come rounded: lowest bits are cut off */
@@ -123,7 +120,7 @@ static void round_part(void *ctx, int part) {
 
 void round_rows(const Tensor *t, double *value, size_t n) {
   if (!t->exact && t->fmt.W)
-    by_rows(round_part, &(Rows){.t = t, .value = &value, .n = n});
+    by_rows((Rows){.f = round_range, .n = n, .t = t, .of_t = value});
 }
 
 void run_rounded(const Node *node, double **value, size_t n) {
